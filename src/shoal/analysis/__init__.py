@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From records to quantities. Everything here takes arrays and gives numbers."""
