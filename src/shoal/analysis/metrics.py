@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From learning curves to single numbers: one number a run, defined before anything is trained.
+
+Curves are (n, E + 1), a row per seed, as in `Curves`; every function gives (n,) unless it says otherwise. A run
+that diverged is NaN in its curve and comes out as the worst value there is, never as a gap. No function here
+picks the best epoch, compares configs or gives a verdict.
+"""
+
+import numpy as np
+
+
+def time_to(times: np.ndarray, curve: np.ndarray, target: float, *, rising: bool = False) -> np.ndarray:
+    """When each curve first reaches a target, by straight lines between its points; infinity if it never does.
+
+    Args:
+        times: (E + 1,) or (n, E + 1), increasing: epochs, steps or seconds at which the curve was measured.
+        curve: (n, E + 1).
+        target: reached when the curve is at or below it, or with ``rising`` at or above it.
+    """
+    sign = 1 if rising else -1
+    times = np.broadcast_to(times, curve.shape)
+    return np.array([_first(t, sign * (row - target)) for t, row in zip(times, curve, strict=True)])
+
+
+def _first(times: np.ndarray, margin: np.ndarray) -> float:
+    """Where ``margin`` first is at least 0."""
+    reached = np.flatnonzero(margin >= 0)
+    if not len(reached):
+        return float("inf")
+    after = int(reached[0])
+    if after == 0 or not np.isfinite(margin[after - 1]):
+        return float(times[after])
+    share = -margin[after - 1] / (margin[after] - margin[after - 1])
+    return float(times[after - 1] + share * (times[after] - times[after - 1]))
+
+
+def value_at(times: np.ndarray, curve: np.ndarray, when: float) -> np.ndarray:
+    """The curve's value at a time, by straight lines between its points; NaN beyond its end."""
+    times = np.broadcast_to(times, curve.shape)
+    return np.array([np.interp(when, t, row, right=np.nan) for t, row in zip(times, curve, strict=True)])
+
+
+def worst_rebound(loss: np.ndarray, after: int = 1) -> np.ndarray:
+    """How far the loss ever stood above its own earlier low, as a fraction of that low; 0 for a loss that only falls.
+
+    Counted from epoch ``after``, so that the first plunge plays no part; infinity where the run diverged.
+    """
+    later = loss[:, after:]
+    lows = np.minimum.accumulate(later, axis=1)
+    worst = np.max(later / lows - 1, axis=1)
+    return np.where(np.isfinite(worst), worst, np.inf)
+
+
+def rises(loss: np.ndarray, after: int = 1) -> np.ndarray:
+    """How many epochs after epoch ``after`` ended above the one before; NaN where the run diverged."""
+    steps = np.diff(loss[:, after:], axis=1)
+    return np.where(np.isfinite(steps).all(axis=1), (steps > 0).sum(axis=1), np.nan)
+
+
+def step_noise(losses: np.ndarray) -> np.ndarray:
+    """The scatter of the losses of successive steps: √(mean of (lᵢ₊₁ - lᵢ)² / 2).
+
+    It equals the standard deviation of independent noise and, unlike that, hardly sees a slow trend
+    (von Neumann 1941). ``losses`` is (n, steps), usually one epoch's. Infinity where the run diverged.
+    """
+    scatter = np.sqrt(np.mean(np.diff(losses, axis=1) ** 2, axis=1) / 2)
+    return np.where(np.isfinite(scatter), scatter, np.inf)
+
+
+def gain_fraction(curve: np.ndarray, epoch: int) -> np.ndarray:
+    """Which share of the change from epoch 0 to the last is done by ``epoch``; NaN where nothing changed."""
+    gain = curve[:, -1] - curve[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(gain == 0, np.nan, (curve[:, epoch] - curve[:, 0]) / gain)
+
+
+def slope(curve: np.ndarray, epochs: int) -> np.ndarray:
+    """The least-squares slope per epoch over the last ``epochs`` epochs (that many plus one points)."""
+    x = np.arange(epochs + 1) - epochs / 2
+    return np.asarray(curve[:, -epochs - 1 :] @ x / (x @ x))
+
+
+def factorial(corners: np.ndarray) -> dict[str, np.ndarray]:
+    """The three contrasts of a 2 × 2 factorial, a value per seed.
+
+    Args:
+        corners: (2, 2, n): first factor off and on, second factor off and on.
+
+    Returns:
+        ``first`` and ``second``: each factor's effect averaged over the other; ``interaction``: the second
+        factor's effect with the first on, minus its effect with the first off.
+    """
+    (off_off, off_on), (on_off, on_on) = corners
+    return {
+        "first": (on_off + on_on - off_off - off_on) / 2,
+        "second": (off_on + on_on - off_off - on_off) / 2,
+        "interaction": (on_on - on_off) - (off_on - off_off),
+    }
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """int64 (classes, classes): how many images of the row's class were taken for the column's."""
+    pairs = labels.astype(np.int64) * classes + predicted.astype(np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def dead_units(inputs: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """bool (units,): the ReLU units that no input wakes, so that their weights have no gradient.
+
+    Args:
+        inputs: (n, features), scaled as the network sees them.
+        weight: (units, features); bias: (units,).
+    """
+    return np.asarray((inputs @ weight.T + bias <= 0).all(axis=0))
