@@ -9,17 +9,17 @@ picks the best epoch, compares configs or gives a verdict.
 import numpy as np
 
 
-def time_to(times: np.ndarray, curve: np.ndarray, target: float, *, rising: bool = False) -> np.ndarray:
+def time_to(times: np.ndarray, curve: np.ndarray, target: float | np.ndarray, *, rising: bool = False) -> np.ndarray:
     """When each curve first reaches a target, by straight lines between its points; infinity if it never does.
 
     Args:
         times: (E + 1,) or (n, E + 1), increasing: epochs, steps or seconds at which the curve was measured.
         curve: (n, E + 1).
-        target: reached when the curve is at or below it, or with ``rising`` at or above it.
+        target: one for all or (n,); reached when the curve is at or below it, or with ``rising`` at or above it.
     """
-    sign = 1 if rising else -1
+    margins = (1 if rising else -1) * (curve - np.reshape(target, (-1, 1)))
     times = np.broadcast_to(times, curve.shape)
-    return np.array([_first(t, sign * (row - target)) for t, row in zip(times, curve, strict=True)])
+    return np.array([_first(clock, margin) for clock, margin in zip(times, margins, strict=True)])
 
 
 def _first(times: np.ndarray, margin: np.ndarray) -> float:
