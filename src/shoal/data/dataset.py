@@ -1,19 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A data set in memory: two splits of uint8 images with labels, and where they came from."""
+"""A data set in memory: two splits of uint8 images with labels, and where they came from.
 
-from collections.abc import Mapping
+It checks that images and labels fit each other and knows how to be built from one's own arrays. It reads no file.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from shoal import streams
+from shoal.data import idx
+from shoal.errors import DataError, UsageError
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and labels: uint8 (n, channels, height, width) and uint16 (n,), contiguous."""
+    """Images and labels: uint8 (n, channels, height, width) and uint16 (n,), contiguous.
+
+    Raises:
+        DataError: they are something else.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        expected = ("images", self.images, np.dtype(np.uint8), 4), ("labels", self.labels, np.dtype(np.uint16), 1)
+        for what, values, kind, dimensions in expected:
+            if values.dtype != kind or values.ndim != dimensions or not values.flags.c_contiguous:
+                raise DataError(
+                    f"a split's {what} are contiguous {kind} in {dimensions} dimensions, not {_kind(values)}. "
+                    f"Use shoal.data.from_arrays, which converts them."
+                )
+        if len(self.images) != len(self.labels) or not len(self.labels):
+            raise DataError(f"{len(self.images):,} images and {len(self.labels):,} labels: expected as many, and some.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -29,6 +54,9 @@ class Dataset:
         source: where the bytes came from, for people: a path or "drawn by Shoal".
         sha256: file name to SHA-256 of its decompressed bytes.
         stand_in: the name of the data set it stands in for, or "" when it is the real thing.
+
+    Raises:
+        DataError: a label without a class, or splits whose images differ in shape.
     """
 
     name: str
@@ -38,6 +66,19 @@ class Dataset:
     source: str
     sha256: Mapping[str, str] = field(default_factory=dict)
     stand_in: str = ""
+
+    def __post_init__(self) -> None:
+        if self.train.images.shape[1:] != self.test.images.shape[1:]:
+            raise DataError(
+                f"{self.name}: training images are {self.train.images.shape[1:]}, test images "
+                f"{self.test.images.shape[1:]} (channels, height, width). Make them the same."
+            )
+        for split, labels in (("training", self.train.labels), ("test", self.test.labels)):
+            if labels.max() >= len(self.classes):
+                raise DataError(
+                    f"{self.name}: a {split} label is {labels.max()}, but {len(self.classes)} classes have labels "
+                    f"0 to {len(self.classes) - 1}. Name every class."
+                )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -52,3 +93,80 @@ class Dataset:
         values = np.arange(256)
         mean = float(counts @ values / counts.sum())
         return mean, float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
+
+
+def from_arrays(
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    *,
+    test: Arrays | None = None,
+    test_fraction: float = 1 / 7,
+    name: str = "arrays",
+) -> Dataset:
+    """A data set of one's own.
+
+    Args:
+        images: uint8 (n, height, width) or (n, channels, height, width), training images or all of them.
+        labels: integers (n,), each the position of its class in ``classes``.
+        classes: a name per class.
+        test: images and labels to test on. Left out, a part of ``images`` is set aside, the same one every time.
+        test_fraction: how large that part is, between 0 and 1; the default is that of MNIST, 10,000 of 70,000.
+        name: lower-case words joined by hyphens; the first eight digits of the content's hash are appended, so that
+            runs on different data never share a name.
+
+    Raises:
+        DataError: arrays of the wrong type or shape, or labels without a class.
+        UsageError: a ``test_fraction`` that leaves a split empty, or a name that is none.
+    """
+    if not name or not all(word.isalnum() and word == word.lower() for word in name.split("-")):
+        raise UsageError(f"from_arrays(name={name!r}): expected lower-case words joined by hyphens.")
+    names = tuple(str(label) for label in classes)
+    if len(set(names)) != len(names) or not names:
+        raise DataError(f"from_arrays(classes={list(names)}): expected one or more names, each once.")
+    whole = _split(images, labels, "training" if test is not None else "all")
+    train, tested = (whole, _split(*test, "test")) if test is not None else _divide(whole, test_fraction)
+    hashes = {
+        "train-images": idx.sha256(train.images),
+        "train-labels": _label_hash(train.labels),
+        "test-images": idx.sha256(tested.images),
+        "test-labels": _label_hash(tested.labels),
+    }
+    content = hashlib.sha256("\n".join([*hashes.values(), *names]).encode()).hexdigest()
+    return Dataset(f"{name}-{content[:8]}", names, train, tested, "arrays in memory", hashes)
+
+
+def _split(images: np.ndarray, labels: np.ndarray, which: str) -> Split:
+    """Arrays as a caller has them, converted where that loses nothing."""
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise DataError(
+            f"{which} images: expected uint8 (n, height, width) or (n, channels, height, width), got {_kind(images)}. "
+            f"Scale them to 0-255 and use .astype(numpy.uint8)."
+        )
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"{which} labels: expected integers (n,), got {_kind(labels)}.")
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < 2**16:
+        raise DataError(f"{which} labels go from {labels.min()} to {labels.max()}: expected 0 to at most 65535.")
+    pictures = images if images.ndim == 4 else images[:, np.newaxis]
+    return Split(np.ascontiguousarray(pictures), np.ascontiguousarray(labels, dtype=np.uint16))
+
+
+def _divide(whole: Split, fraction: float) -> tuple[Split, Split]:
+    held = round(len(whole) * fraction) if 0 < fraction < 1 else 0
+    if not 0 < held < len(whole):
+        raise UsageError(
+            f"from_arrays(test_fraction={fraction!r}) of {len(whole):,} images leaves a split empty. "
+            f"Use a number between 0 and 1, or give test=(images, labels)."
+        )
+    parts = streams.holdout(len(whole), held)
+    train, test = (Split(whole.images[part], whole.labels[part]) for part in parts)
+    return train, test
+
+
+def _label_hash(labels: np.ndarray) -> str:
+    return hashlib.sha256(labels.astype("<u2").tobytes()).hexdigest()
+
+
+def _kind(values: np.ndarray) -> str:
+    return f"{values.dtype} {values.shape}"
