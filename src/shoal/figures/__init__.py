@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data in, one Altair chart out: the same chart goes to report, notebook, page, SVG and PNG. Nothing is computed
+here but intervals over seeds, and nothing is read.
+
+Lines: `curves` (over seeds), `multiples` (panels of curves), `lines` (exact functions), `steps` (every step's loss).
+Amounts: `dots` (a dot per seed and the interval), `bars` (a stacked ledger), `heatmap` (a confusion matrix).
+Pictures: `images` (pixel by pixel), `filters` (weights around zero).
+``curve_rows`` and ``steps_rows`` give the same numbers as rows, for a figure's CSV.
+"""
+
+from shoal.figures.amounts import bars, dot_rows, dots, heatmap, heatmap_rows
+from shoal.figures.curves import curve_rows, curves, lines, multiples, steps, steps_note, steps_rows
+from shoal.figures.drawing import Series
+from shoal.figures.pictures import filters, image_rows, images
+from shoal.figures.render import inline, png, svg
+
+__all__ = [
+    "Series",
+    "bars",
+    "curve_rows",
+    "curves",
+    "dot_rows",
+    "dots",
+    "filters",
+    "heatmap",
+    "heatmap_rows",
+    "image_rows",
+    "images",
+    "inline",
+    "lines",
+    "multiples",
+    "png",
+    "steps",
+    "steps_note",
+    "steps_rows",
+    "svg",
+]
