@@ -1,37 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pieces that chapters share: curves by grid value, the table of outcomes, paired differences and the
-clauses that tell them. Every clause is composed from the numbers it is given and must be true of any of them:
-what an interval does not settle is not claimed. Nothing here trains, reads a store or draws.
+"""The blocks that chapters share: a study's curves by grid value, what its configs have in common, how many
+seeds there are, the table of outcomes, curves against epochs. Nothing here compares configs, trains or reads
+a store.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from shoal import wording
 from shoal.analysis.curves import Curves
-from shoal.analysis.statistics import Summary, mean_interval
+from shoal.analysis.statistics import Summary
 from shoal.data import Dataset
 from shoal.models import Init, Normal, XavierUniform
 from shoal.optimizers import SGD
-from shoal.studies.section import Results, Table
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, summary
+from shoal.studies.section import Figure, Prose, Results, Table
 from shoal.study import Config, Study
 
 TITLES = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST"}
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number per run and what to call it."""
-
-    name: str
-    of: Callable[[Curves], np.ndarray]
-
-
-LOSS = Quantity("validation loss", lambda curves: curves.final("validation_loss"))
-ACCURACY = Quantity("validation accuracy", lambda curves: curves.final("validation_accuracy"))
 
 
 def title(dataset: Dataset) -> str:
@@ -39,41 +26,50 @@ def title(dataset: Dataset) -> str:
     return dataset.name if dataset.stand_in else TITLES.get(dataset.name, dataset.name)
 
 
-def finished(study: Study | None, results: Results, label: Callable[..., str]) -> dict[Any, Curves]:
+def finished(study: Study, results: Results, label: Callable[..., str]) -> dict[Any, Curves]:
     """The curves that are there, by grid value (a tuple where the grid has several names), in the grid's order.
 
     Args:
         label: from the grid's values to what the chapter calls the config.
     """
-    assert study is not None
-    there = {curves.config.hash: curves for curves in results.all()}
     found = {}
     for point in study.points:
-        if point.config.hash in there:
-            values = tuple(point.values.values())
-            name = label(**point.values)
-            found[values if len(values) > 1 else values[0]] = replace(there[point.config.hash], label=name)
+        curves = results.curves(**point.values)
+        values = tuple(point.values.values())
+        if curves.seeds:
+            found[values if len(values) > 1 else values[0]] = replace(curves, label=label(**point.values))
     return found
 
 
-def missing(study: Study | None, found: dict[Any, Curves]) -> str:
-    """A sentence about configs without a finished run, or "" when all are there."""
-    assert study is not None
+def opening(study: Study, found: dict[Any, Curves], model: str, results: Results, varies: str) -> Prose:
+    """The first paragraph: what was trained on what and how, what differs, and how many seeds there are.
+
+    Args:
+        model: what was trained, as the sentence's beginning: "Softmax regression".
+        varies: the clause that says what differs: "only the batch size differs".
+    """
+    data = title(results.dataset(study.points[0].config.data))
+    described = f"{model} on {data}: {setup(study)}; {varies}."
+    if not found:
+        return Prose(f"{described} No run has finished yet.")
+    return Prose(" ".join(filter(None, [described, replicates(found.values()), _missing(study, found)])))
+
+
+def _missing(study: Study, found: dict[Any, Curves]) -> str:
     lacking = len(study.points) - len(found)
     if not lacking:
         return ""
     return (
         f"{wording.count(lacking, 'configuration')} of {len(study.points)} "
-        f"{'has' if lacking == 1 else 'have'} no finished run yet, so what would compare them is left out."
+        f"{'has' if lacking == 1 else 'have'} no finished run yet; what would compare them is left out."
     )
 
 
 # ---- what was done ------------------------------------------------------------------------------------
 
 
-def setup(study: Study | None) -> str:
+def setup(study: Study) -> str:
     """What all of a study's configs have in common, as the end of a sentence: "plain SGD, batches of 256, …"."""
-    assert study is not None
     configs = [point.config for point in study.points]
     phrases = [_optimizer(configs), _shared(configs, lambda c: f"batches of {c.batch_size}")]
     phrases.append(_shared(configs, lambda c: wording.count(c.epochs, "epoch")))
@@ -124,115 +120,6 @@ def seeds(curves: Iterable[Curves]) -> str:
     return wording.seeds(counts[0]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
 
 
-# ---- numbers ------------------------------------------------------------------------------------------
-
-
-def summary(curves: Curves, quantity: Quantity) -> Summary:
-    return mean_interval(quantity.of(curves))
-
-
-def told(curves: Curves, quantity: Quantity, decimals: int = 3) -> str:
-    """ ".831 ± .002", or without an interval where one run is all there is, or "undefined" after divergence."""
-    numbers = summary(curves, quantity)
-    return wording.measured(numbers, decimals) if numbers.n else "undefined (every run diverged)"
-
-
-def rows(of: Curves, beside: Curves) -> tuple[list[int], list[int]]:
-    """The row of each seed that both have, in one and in the other."""
-    shared = [seed for seed in of.seeds if seed in beside.seeds]
-    return [of.seeds.index(seed) for seed in shared], [beside.seeds.index(seed) for seed in shared]
-
-
-def difference(a: Curves, b: Curves, quantity: Quantity) -> Summary:
-    """a - b, seed by seed."""
-    left, right = rows(a, b)
-    with np.errstate(invalid="ignore"):
-        return mean_interval(quantity.of(a)[left] - quantity.of(b)[right])
-
-
-def ratio(a: Curves, b: Curves, quantity: Quantity) -> Summary:
-    """a / b, seed by seed: a mean on the log scale, and its interval there, both turned back into ratios."""
-    left, right = rows(a, b)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return geometric(quantity.of(a)[left] / quantity.of(b)[right])
-
-
-def geometric(values: np.ndarray) -> Summary:
-    """The geometric mean with the interval that the logarithms have; sd is theirs."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = mean_interval(np.log(values))
-    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
-    return replace(logs, mean=float(np.exp(logs.mean)), low=low, high=high)
-
-
-def lowest(curves: Iterable[Curves], quantity: Quantity) -> list[Curves]:
-    """By mean, lowest first; those without a finite run come last."""
-    return sorted(curves, key=lambda each: np.nan_to_num(summary(each, quantity).mean, nan=np.inf))
-
-
-# ---- clauses ------------------------------------------------------------------------------------------
-
-
-def versus(
-    of: Summary, quantity: str, a: str, b: str, words: tuple[str, str] = ("higher", "lower"), decimals: int = 3
-) -> str:
-    """A clause for the paired difference a - b: "validation loss is .012 ± .002 lower at a than at b".
-
-    Args:
-        a, b: with their preposition: "at lr 0.1", "with batches of 32".
-        words: for a positive and a negative difference.
-    """
-    left_out = f", leaving out {wording.count(of.diverged, 'seed')} in which a run diverged" if of.diverged else ""
-    if not of.n:
-        return f"{quantity} {a} and {b} cannot be compared: no seed finished both"
-    if of.mean == 0 and not of.sd:
-        return f"{quantity} is the same {a} and {b}{left_out}"
-    if not settled(of):
-        told = wording.measured(of, decimals)
-        return f"{quantity} {a} is not clearly different from that {b}: the difference is {told}{left_out}"
-    size = wording.measured(magnitude(of), decimals)
-    return f"{quantity} is {size} {words[of.mean < 0]} {a} than {b}{left_out}"
-
-
-def settled(of: Summary) -> bool:
-    """Whether the interval leaves zero out; a single run has none, and only its own sign is told."""
-    return of.low is None or of.high is None or of.low > 0 or of.high < 0
-
-
-def magnitude(of: Summary) -> Summary:
-    """The same summary of the opposite difference where the mean is negative."""
-    if of.mean >= 0 or of.low is None or of.high is None:
-        return replace(of, mean=abs(of.mean))
-    return replace(of, mean=-of.mean, low=-of.high, high=-of.low)
-
-
-def fold(of: Summary) -> str:
-    """ "2.8× (2.6 to 3.0)": a ratio with its interval, where there is one."""
-    if not of.n:
-        return "an undefined number of times"
-    ends = "" if of.low is None or of.high is None else f" ({_digits(of.low)} to {_digits(of.high)})"
-    return f"{wording.times(of.mean)}{ends}"
-
-
-def _digits(value: float) -> str:
-    return wording.significant(value, 2)
-
-
-def ranking(curves: Sequence[Curves], quantity: Quantity, best: str, preposition: str) -> str:
-    """A sentence: which config ends with the lowest (or, for "highest", the highest) mean, which comes next, and
-    whether the runs tell the two apart."""
-    ordered = lowest(curves, quantity)
-    ordered = [each for each in ordered if summary(each, quantity).n]
-    if best == "highest":
-        ordered.reverse()
-    if len(ordered) < 2:
-        return ""
-    first, second = ordered[:2]
-    a, b = f"{preposition} {first.label}", f"{preposition} {second.label}"
-    gap = versus(difference(first, second, quantity), quantity.name, a, b)
-    return f"The {best} {quantity.name} is {told(first, quantity)}, {a}; next comes {second.label}: {gap}."
-
-
 # ---- the table ----------------------------------------------------------------------------------------
 
 
@@ -265,3 +152,21 @@ def row_cells(numbers: Summary) -> list[str]:
 def _how_many(curves: Curves) -> str:
     lost = sum(at is not None for at in curves.diverged_at)
     return f"{len(curves.seeds)}, {lost} diverged" if lost else str(len(curves.seeds))
+
+
+# ---- the figure ---------------------------------------------------------------------------------------
+
+
+def epoch_figure(name: str, metric: str, group: Sequence[Curves], caption: str, **options: Any) -> Figure:
+    """One curve of each config against epochs, with a band over seeds.
+
+    Args:
+        metric: a field of `Curves`: "validation_loss".
+        options: those of `figures.curves`; ``since`` leaves out the epochs before it, ``wide`` as in `Figure`.
+    """
+    from shoal import figures
+
+    since, wide = options.pop("since", 0), options.pop("wide", False)
+    series = [(each.label, each.epochs[since:], getattr(each, metric)[:, since:]) for each in group]
+    chart = figures.curves(series, x_title="epoch", y_title=metric.replace("_", " "), **options)
+    return Figure(name, chart, caption, figures.curve_rows(series, x="epoch", y=metric), wide)

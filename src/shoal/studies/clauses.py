@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differences between configs, seed by seed, and the clauses that tell them. Every clause is composed from the
+numbers it is given and must be true of any of them: what an interval does not settle is not claimed, a single
+run has no interval, a diverged run is named. Nothing here knows a study, trains or draws.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shoal import wording
+from shoal.analysis.curves import Curves
+from shoal.analysis.statistics import Summary, mean_interval
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number per run and what to call it."""
+
+    name: str
+    of: Callable[[Curves], np.ndarray]
+
+
+LOSS = Quantity("validation loss", lambda curves: curves.final("validation_loss"))
+ACCURACY = Quantity("validation accuracy", lambda curves: curves.final("validation_accuracy"))
+
+
+# ---- numbers ------------------------------------------------------------------------------------------
+
+
+def summary(curves: Curves, quantity: Quantity) -> Summary:
+    return mean_interval(quantity.of(curves))
+
+
+def told(curves: Curves, quantity: Quantity, decimals: int = 3) -> str:
+    """ ".831 ± .002", or without an interval where one run is all there is, or "undefined" after divergence."""
+    numbers = summary(curves, quantity)
+    return wording.measured(numbers, decimals) if numbers.n else "undefined (every run diverged)"
+
+
+def rows(of: Curves, beside: Curves) -> tuple[list[int], list[int]]:
+    """The row of each seed that both have, in one and in the other."""
+    shared = [seed for seed in of.seeds if seed in beside.seeds]
+    return [of.seeds.index(seed) for seed in shared], [beside.seeds.index(seed) for seed in shared]
+
+
+def difference(a: Curves, b: Curves, quantity: Quantity) -> Summary:
+    """a - b, seed by seed."""
+    left, right = rows(a, b)
+    with np.errstate(invalid="ignore"):
+        return mean_interval(quantity.of(a)[left] - quantity.of(b)[right])
+
+
+def ratio(a: Curves, b: Curves, quantity: Quantity) -> Summary:
+    """a / b, seed by seed: a mean on the log scale, and its interval there, both turned back into ratios."""
+    left, right = rows(a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return geometric(quantity.of(a)[left] / quantity.of(b)[right])
+
+
+def geometric(values: np.ndarray) -> Summary:
+    """The geometric mean with the interval that the logarithms have; sd is theirs."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = mean_interval(np.log(values))
+    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
+    return replace(logs, mean=float(np.exp(logs.mean)), low=low, high=high)
+
+
+def lowest(curves: Iterable[Curves], quantity: Quantity) -> list[Curves]:
+    """By mean, lowest first; those without a finite run come last."""
+    return sorted(curves, key=lambda each: np.nan_to_num(summary(each, quantity).mean, nan=np.inf))
+
+
+# ---- clauses ------------------------------------------------------------------------------------------
+
+
+def versus(
+    of: Summary, quantity: str, a: str, b: str, words: tuple[str, str] = ("higher", "lower"), decimals: int = 3
+) -> str:
+    """A clause for the paired difference a - b: "validation loss is .012 ± .002 lower at a than at b".
+
+    Args:
+        a, b: with their preposition: "at lr 0.1", "with batches of 32".
+        words: for a positive and a negative difference.
+    """
+    left_out = f", leaving out {wording.count(of.diverged, 'seed')} in which a run diverged" if of.diverged else ""
+    if not of.n:
+        return f"{a} and {b} there is nothing to compare: no seed finished both"
+    if of.mean == 0 and not of.sd:
+        return f"{quantity} is the same {a} and {b}{left_out}"
+    if not settled(of):
+        told = wording.measured(of, decimals)
+        return f"{quantity} {a} is not clearly different from that {b}: the difference is {told}{left_out}"
+    size = wording.measured(magnitude(of), decimals)
+    return f"{quantity} is {size} {words[of.mean < 0]} {a} than {b}{left_out}"
+
+
+def settled(of: Summary) -> bool:
+    """Whether the interval leaves zero out; a single run has none, and only its own sign is told."""
+    return of.low is None or of.high is None or of.low > 0 or of.high < 0
+
+
+def magnitude(of: Summary) -> Summary:
+    """The same summary of the opposite difference where the mean is negative."""
+    if of.mean >= 0 or of.low is None or of.high is None:
+        return replace(of, mean=abs(of.mean))
+    return replace(of, mean=-of.mean, low=-of.high, high=-of.low)
+
+
+def fold(of: Summary) -> str:
+    """ "2.8× (2.6 to 3.0)": a ratio with its interval, where there is one."""
+    if not of.n:
+        return "an undefined number of times"
+    ends = "" if of.low is None or of.high is None else f" ({_digits(of.low)} to {_digits(of.high)})"
+    return f"{wording.times(of.mean)}{ends}"
+
+
+def _digits(value: float) -> str:
+    return wording.significant(value, 2)
+
+
+def ranking(curves: Sequence[Curves], quantity: Quantity, best: str, preposition: str) -> str:
+    """A sentence: which config ends with the lowest (or, for "highest", the highest) mean, which comes next, and
+    whether the runs tell the two apart."""
+    ordered = lowest(curves, quantity)
+    ordered = [each for each in ordered if summary(each, quantity).n]
+    if best == "highest":
+        ordered.reverse()
+    if len(ordered) < 2:
+        return ""
+    first, second = ordered[:2]
+    a, b = f"{preposition} {first.label}", f"{preposition} {second.label}"
+    gap = versus(difference(first, second, quantity), quantity.name, a, b)
+    return f"The {best} {quantity.name} is {told(first, quantity)}, {a}; next comes {second.label}: {gap}."
+
+
+def each(group: Iterable[Curves], quantity: Quantity, preposition: str) -> str:
+    """ ".60 ± .01 at batch 32 and .72 ± .01 at batch 128": the quantity of every config."""
+    return wording.listed([f"{told(curves, quantity)} {preposition} {curves.label}" for curves in group])
+
+
+def how_often(happened: np.ndarray) -> str:
+    """ "in 3 of 10 seeds", "in all 10 seeds", "in none of 10 seeds"; of a single one "in the one seed", "in no seed"."""
+    count, n = int(np.sum(happened)), len(happened)
+    if n == 1:
+        return "in the one seed" if count else "in no seed"
+    return f"in {'none of' if not count else 'all' if count == n else f'{count} of'} {n} seeds"

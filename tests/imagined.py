@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results that no engine made: curves of a chosen shape, data and weights of noise, for composing chapters.
+
+A shape is a function (config, seeds) -> final values; everything else about the curves follows from it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shoal import streams
+from shoal.analysis.curves import Curves
+from shoal.data import Dataset, Split
+from shoal.engines import steps_per_epoch
+from shoal.study import Config, Study
+
+CLASSES = 10
+
+
+def dataset(name: str, train: int = 640, test: int = 100, stand_in: str = "") -> Dataset:
+    """Noise with labels that go round, every class as often as any other."""
+
+    def split(count: int, index: int) -> Split:
+        pixels = streams.bits(count * 98, f"imagined {name}", 0, index).view(np.uint8)
+        return Split(pixels.reshape(count, 1, 28, 28), np.arange(count, dtype=np.uint16) % CLASSES)
+
+    classes = tuple(f"kind {number}" for number in range(CLASSES))
+    return Dataset(name, classes, split(train, 0), split(test, 1), "imagined", stand_in=stand_in)
+
+
+def curve(start: float, end: float, epochs: int, noise: np.ndarray) -> np.ndarray:
+    """From start to end, most of the way at once; ``noise`` (n, 1) lifts all but the first point."""
+    way = np.exp(-np.arange(epochs + 1) * 6 / epochs)
+    way = (way - way[-1]) / (1 - way[-1])
+    curves = end + (start - end) * way + noise * np.minimum(np.arange(epochs + 1), 1)
+    return np.asarray(curves)
+
+
+def curves(
+    config: Config,
+    loss: float = 0.5,
+    accuracy: float = 0.8,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    spread: float = 0.01,
+    rebound: float = 0.0,
+    diverged: Sequence[int] = (),
+    label: str = "a",
+    data: Dataset | None = None,
+    step_noise: float = 0.1,
+    seconds: float = 1.0,
+) -> Curves:
+    """Curves that end near ``loss`` and ``accuracy``; ``rebound`` lifts the loss of the epoch before the last."""
+    n, epochs = len(seeds), config.epochs
+    index = int(config.hash[:4], 16)
+    noise = spread * np.array([streams.normals(1, "imagined", seed, index) for seed in seeds]).reshape(n, 1)
+    steps = steps_per_epoch(config, data or dataset(config.data)) * epochs
+    found = {
+        "train_loss": curve(2.3, loss - 0.05, epochs, noise),
+        "train_accuracy": curve(0.1, accuracy + 0.02, epochs, -noise),
+        "validation_loss": curve(2.3, loss, epochs, noise),
+        "validation_accuracy": curve(0.1, accuracy, epochs, -noise),
+        "seconds": np.full((n, epochs + 1), seconds),
+        "step_losses": curve(2.3, loss, steps - 1, noise) + (step_noise + noise / 10) * np.resize([1, -1], steps),
+    }
+    found["validation_loss"][:, -2] *= 1 + rebound
+    for name in ("train_loss", "train_accuracy", "seconds"):
+        found[name][:, 0] = 0 if name == "seconds" else np.nan
+    lost = [index for index, seed in enumerate(seeds) if seed in diverged]
+    for name, values in found.items():
+        if name != "seconds":
+            values[lost, values.shape[1] // 2 :] = np.nan
+    at = tuple(steps // 2 if seed in diverged else None for seed in seeds)
+    return Curves(config=config, label=label, seeds=tuple(seeds), diverged_at=at, **found)
+
+
+@dataclass
+class Imagined:
+    """`Results` whose curves a function makes from a point's grid values; None for a point without runs."""
+
+    study: Study | None
+    shape: Callable[..., dict[str, Any] | None] = lambda **values: {}
+    stand_in: str = ""
+    probes: dict[str, Any] = field(default_factory=dict)
+
+    def curves(self, **values: Any) -> Curves:
+        assert self.study is not None
+        point = next(point for point in self.study.points if point.values == values)
+        wanted = self.shape(**values)
+        if wanted is None:
+            wanted = {"seeds": ()}
+        return curves(point.config, label=point.label, data=self.dataset(point.config.data), **wanted)
+
+    def all(self) -> list[Curves]:
+        found = [self.curves(**point.values) for point in (self.study.points if self.study else ())]
+        return [each for each in found if each.seeds]
+
+    def dataset(self, name: str) -> Dataset:
+        return dataset("sketches" if self.stand_in else name, stand_in=name if self.stand_in else "")
+
+    def weights(self, config: Config, seed: int, epoch: int | None = None) -> dict[str, np.ndarray]:
+        return streams.initial_weights(config.model, config.init, seed)
+
+    def logits(self, config: Config, seed: int) -> np.ndarray:
+        labels = self.dataset(config.data).test.labels
+        noise = streams.normals(len(labels) * CLASSES, "imagined logits", seed).reshape(-1, CLASSES)
+        return (noise + 2 * np.eye(CLASSES)[labels]).astype(np.float32)
+
+    def probe(self, key: str, compute: Callable[[], Any]) -> Any:
+        if key not in self.probes:
+            self.probes[key] = compute()
+        return self.probes[key]
