@@ -130,7 +130,6 @@ def _figures(group: list[Curves]) -> list[Figure]:
     from shoal import figures
 
     n = compose.seeds(group)
-    look = {"ordered": True, "y_title": "validation loss"}
     by_step = [(one.label, clock(one), one.validation_loss) for one in group]
     by_second = [(one.label, np.cumsum(one.seconds, axis=1).mean(axis=0), one.validation_loss) for one in group]
     losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
@@ -146,14 +145,14 @@ def _figures(group: list[Curves]) -> list[Figure]:
         ),
         Figure(
             "batch-sizes-steps",
-            figures.curves(by_step, x_title="step", **look),
+            figures.curves(by_step, x_title="step", y_title="validation loss", ordered=True),
             f"The same runs against steps: {group[-1].label} stops after {int(clock(group[-1])[-1]):,}, "
             f"{group[0].label} after {int(clock(group[0])[-1]):,}. {n}.",
             figures.curve_rows(by_step, x="step", y="validation_loss"),
         ),
         Figure(
             "batch-sizes-seconds",
-            figures.curves(by_second, x_title="seconds of training", **look),
+            figures.curves(by_second, x_title="seconds of training", y_title="validation loss", ordered=True),
             f"And against the seconds that training took on one thread, without evaluation: {took} in all. {n}.",
             figures.curve_rows(by_second, x="seconds", y="validation_loss"),
         ),

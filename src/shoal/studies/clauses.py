@@ -141,7 +141,7 @@ def each(group: Iterable[Curves], quantity: Quantity, preposition: str) -> str:
 
 
 def how_often(happened: np.ndarray) -> str:
-    """ "in 3 of 10 seeds", "in all 10 seeds", "in none of 10 seeds"; of a single one "in the one seed", "in no seed"."""
+    """ "in 3 of 10 seeds", "in all 10 seeds", "in none of 10 seeds"; of one "in the one seed" or "in no seed"."""
     count, n = int(np.sum(happened)), len(happened)
     if n == 1:
         return "in the one seed" if count else "in no seed"

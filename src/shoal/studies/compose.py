@@ -170,3 +170,25 @@ def epoch_figure(name: str, metric: str, group: Sequence[Curves], caption: str, 
     series = [(each.label, each.epochs[since:], getattr(each, metric)[:, since:]) for each in group]
     chart = figures.curves(series, x_title="epoch", y_title=metric.replace("_", " "), **options)
     return Figure(name, chart, caption, figures.curve_rows(series, x="epoch", y=metric), wide)
+
+
+def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **options: Any) -> Figure:
+    """A panel for each config: training (dashed) and validation against epochs, on shared axes.
+
+    Args:
+        metric: "loss" or "accuracy".
+        options: those of `figures.multiples`; ``since`` and ``wide`` as in `epoch_figure`.
+    """
+    from shoal import figures
+
+    since, wide = options.pop("since", 1), options.pop("wide", len(group) > 2)
+    drawn, listed = [], []
+    for each in group:
+        lines = [
+            (part, each.epochs[since:], getattr(each, f"{field}_{metric}")[:, since:])
+            for part, field in (("training", "train"), ("validation", "validation"))
+        ]
+        drawn.append((each.label, lines))
+        listed += [{"configuration": each.label, **row} for row in figures.curve_rows(lines, x="epoch", y=metric)]
+    chart = figures.multiples(drawn, x_title="epoch", y_title=metric, dashed=("training",), **options)
+    return Figure(name, chart, caption, listed, wide)

@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.2: one hidden layer of 256 units, of one, and of widths between; no hidden layer is softmax regression."""
 
+from functools import partial
+
+import numpy as np
+
+from shoal import wording
+from shoal.analysis import metrics
+from shoal.analysis.curves import Curves
+from shoal.analysis.statistics import mean_interval
+from shoal.engines import scaling
 from shoal.models import mlp, normal
 from shoal.optimizers import SGD
-from shoal.studies.section import Block, Results, Section
+from shoal.studies import compose
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, how_often, settled, summary, told, versus
+from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
 
@@ -18,8 +29,129 @@ def config(hidden: int) -> Config:
     )
 
 
+STUDY = Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256]))
+
+
 def chapter(results: Results) -> list[Block]:
-    return []
+    found = compose.finished(STUDY, results, _label)
+    varies = "only the number of hidden ReLU units differs, and without a hidden layer it is softmax regression"
+    blocks: list[Block] = [compose.opening(STUDY, found, "Perceptrons with one hidden layer", results, varies)]
+    if not found:
+        return blocks
+    group = list(found.values())
+    dead = {hidden: _dead(results, found[hidden]) for hidden in found if hidden}
+    if 1 in found and 256 in found:
+        blocks.append(_panels(found[256], found[1]))
+        blocks.append(Prose(f"{steady(found[256])} {alone(found[1], found.get(0), dead[1])}"))
+    blocks += [_widths(group), Prose(" ".join(filter(None, [between(found), asleep(found, dead)])))]
+    blocks.append(compose.outcome_table("hidden-units", group, f"After {group[0].config.epochs} epochs."))
+    return blocks
+
+
+def _label(hidden: int) -> str:
+    return wording.count(hidden, "unit") if hidden else "softmax regression"
+
+
+def steady(wide: Curves) -> str:
+    """Whether the loss of the wide network fell all the way."""
+    rises, chances = metrics.rises(wide.validation_loss), wide.config.epochs - 1
+    rebound = summary(wide, Quantity("", lambda curves: 100 * metrics.worst_rebound(curves.validation_loss)))
+    end = f"With {wide.label} validation loss ends at {told(wide, LOSS)} and accuracy at {told(wide, ACCURACY)}"
+    if not np.isfinite(rises).any():
+        return f"{end}."
+    if not np.nansum(rises):
+        return f"{end}; the loss fell in each of the {chances} epochs after the first, in every seed."
+    return (
+        f"{end}. The way there is not even: the loss rose in {wording.measured(mean_interval(rises), 1)} of the "
+        f"{chances} epochs after the first, at worst to {wording.measured(rebound, 1)}% above its earlier low."
+    )
+
+
+def alone(one: Curves, linear: Curves | None, dead: np.ndarray) -> str:
+    """How the single unit compares with a linear classifier, and in how many seeds it died."""
+    told_end = f"With {one.label} accuracy ends at {told(one, ACCURACY)}"
+    if linear is None:
+        return f"{told_end}."
+    gap = versus(difference(one, linear, ACCURACY), "it", f"with {one.label}", f"with {linear.label}")
+    return (
+        f"{told_end}, and with softmax regression, the linear classifier, at {told(linear, ACCURACY)}: {gap}. One unit "
+        f"hands on one number, so that all logits move along one line, where a linear classifier lets each go its own "
+        f"way. A unit that no training image wakes is dead and learns no more: that is so {how_often(dead == 1)}."
+    )
+
+
+def between(found: dict[int, Curves]) -> str:
+    """The narrowest network that ends clearly above softmax regression."""
+    linear = found.get(0)
+    if linear is None:
+        return ""
+    above = [each for hidden, each in found.items() if hidden and _above(each, linear)]
+    if not above:
+        return "No width here ends clearly above softmax regression."
+    first = above[0]
+    gap = versus(
+        difference(first, linear, ACCURACY), "validation accuracy", f"with {first.label}", f"with {linear.label}"
+    )
+    return f"The narrowest network that ends above softmax regression is the one with {first.label}: {gap}."
+
+
+def _above(each: Curves, linear: Curves) -> bool:
+    gap = difference(each, linear, ACCURACY)
+    return gap.n > 0 and gap.mean > 0 and settled(gap)
+
+
+def asleep(found: dict[int, Curves], dead: dict[int, np.ndarray]) -> str:
+    """The share of hidden units that no training image wakes."""
+    shares = {hidden: float(share.mean()) for hidden, share in dead.items() if share.any()}
+    if not dead:
+        return ""
+    if not shares:
+        return "Dead units, which no training image wakes, there are none after training, at any width."
+    named = [f"{wording.percent(share, 1)} with {found[hidden].label}" for hidden, share in shares.items()]
+    rest = " and none elsewhere" if len(shares) < len(dead) else ""
+    return f"The share of dead units, which no training image wakes, is {wording.listed(named)}{rest}."
+
+
+def _dead(results: Results, curves: Curves) -> np.ndarray:
+    """(n,): the share of dead units of each seed's trained network."""
+    key = f"dead-units/{curves.config.hash}"
+    shares = [results.probe(f"{key}/{seed}", partial(_share, results, curves, seed)) for seed in curves.seeds]
+    return np.array(shares)
+
+
+def _share(results: Results, curves: Curves, seed: int) -> float:
+    weights = results.weights(curves.config, seed)
+    dataset = results.dataset(curves.config.data)
+    scale, shift = scaling(curves.config, dataset)
+    dead = np.ones(len(weights["1.bias"]), bool)
+    for block in np.array_split(dataset.train.images, max(len(dataset.train) // 10_000, 1)):
+        pixels = block.reshape(len(block), -1) * scale + shift
+        dead &= metrics.dead_units(pixels, weights["1.weight"], weights["1.bias"])
+    return float(dead.mean())
+
+
+def _panels(wide: Curves, narrow: Curves) -> Figure:
+    caption = (
+        f"Training loss, a running mean while the weights change, and validation loss. With {wide.label} validation "
+        f"ends at {told(wide, LOSS)}, with {narrow.label} at {told(narrow, LOSS)}. {compose.seeds([wide, narrow])}."
+    )
+    return compose.panels("hidden-units-loss", "loss", [wide, narrow], caption, columns=2)
+
+
+def _widths(group: list[Curves]) -> Figure:
+    from shoal import figures
+
+    ends = [(each.label, ACCURACY.of(each)) for each in group]
+    linear = [(summary(each, ACCURACY).mean, each.label) for each in group if each.label == _label(0)]
+    rules = [rule for rule in linear if np.isfinite(rule[0])]
+    ranked = sorted(group, key=lambda each: np.nan_to_num(summary(each, ACCURACY).mean, nan=-1))
+    caption = (
+        f"Validation accuracy at the end, a ring for each seed, the mean and its interval below: from "
+        f"{told(ranked[0], ACCURACY)} with {ranked[0].label} to {told(ranked[-1], ACCURACY)} with {ranked[-1].label}. "
+        f"{compose.seeds(group)}."
+    )
+    chart = figures.dots(ends, x_title="validation accuracy", ordered=True, accent=_label(0), x_rules=rules)
+    return Figure("hidden-units-width", chart, caption, figures.dot_rows(ends, value="validation_accuracy"))
 
 
 SECTION = Section(
@@ -32,5 +164,5 @@ SECTION = Section(
     "single hidden neuron does not provide representational power and essentially reduces the network to a near "
     "linear classifier.",
     chapter=chapter,
-    study=Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256])),
+    study=STUDY,
 )
