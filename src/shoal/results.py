@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What chapters and notebooks read: curves, weights and logits of a study's runs, as the store has them now.
+
+It trains nothing. Where the data is a stand-in, the study is asked of the stand-in, under its own name and
+hashes, so that a run on drawn garments never passes for one on Fashion-MNIST.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from shoal.analysis.curves import Curves
+from shoal.data import Dataset
+from shoal.engines import Engine, Tensors, steps_per_epoch
+from shoal.errors import StudyError
+from shoal.spec import content_hash
+from shoal.store import History, Store
+from shoal.store.rows import METRICS
+from shoal.study import Config, Point, Run, Study
+
+
+def on_data(study: Study, data: Mapping[str, Dataset]) -> Study:
+    """The same study, asked of the data that is there: configs name the data set they are really trained on.
+
+    Args:
+        data: by the name that the study's configs use; a stand-in has another name of its own.
+    """
+
+    @functools.wraps(study.config)
+    def config(**values: Any) -> Config:
+        return _on_data(study.config(**values), data)
+
+    return replace(study, config=config)
+
+
+def _on_data(config: Config, data: Mapping[str, Dataset]) -> Config:
+    return config.replace(data=data[config.data].name) if config.data in data else config
+
+
+class StoredResults:
+    """`studies.section.Results` over a store. Reads what is there at each call.
+
+    Args:
+        study: as its author wrote it; None for a section of probes.
+        data: by the name that the study's configs use.
+        engine: whose runs are read; it also computes the logits.
+        seeds: the replicates to look at, by default the study's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        study: Study | None,
+        data: Mapping[str, Dataset],
+        engine: Engine,
+        *,
+        seeds: Sequence[int] | None = None,
+    ) -> None:
+        self.store = store
+        self.study = on_data(study, data) if study else None
+        self.engine = engine
+        self.seeds = tuple(seeds if seeds is not None else study.seeds if study else ())
+        self._data = data
+        self._logits: dict[Run, np.ndarray] = {}
+
+    def histories(self, config: Config) -> list[History]:
+        """What is stored of each seed's run of a config, unfinished ones included."""
+        config = _on_data(config, self._data)
+        found = (self.store.history(Run(config, seed), self.engine.name) for seed in self.seeds)
+        return [history for history in found if history]
+
+    def curves(self, **values: Any) -> Curves:
+        """The curves of one point of the study, by its grid values; only seeds that finished or diverged.
+
+        Raises:
+            StudyError: the grid has no such point.
+        """
+        return self._curves(self._point(values))
+
+    def all(self) -> list[Curves]:
+        """The curves of every point, in the grid's order; points without a finished run are left out."""
+        found = (self._curves(point) for point in (self.study.points if self.study else ()))
+        return [curves for curves in found if curves.seeds]
+
+    def dataset(self, name: str) -> Dataset:
+        """The data set a config names, or its stand-in, by either name."""
+        for asked, dataset in self._data.items():
+            if name in (asked, dataset.name):
+                return dataset
+        raise StudyError(f"{name!r} is not among the data here: {', '.join(self._data) or 'none'}.")
+
+    def weights(self, config: Config, seed: int, epoch: int | None = None) -> Tensors:
+        """The weights after an epoch, by default the last.
+
+        Raises:
+            StoreError: the store does not have them.
+        """
+        return self.store.weights(Run(_on_data(config, self._data), seed), self.engine.name, epoch)
+
+    def logits(self, config: Config, seed: int) -> np.ndarray:
+        """(n, classes) float32: the finished run's logits for the test split."""
+        run = Run(_on_data(config, self._data), seed)
+        if run not in self._logits:
+            dataset = self.dataset(run.config.data)
+            weights = self.weights(run.config, seed)
+            self._logits[run] = self.engine.predict(run.config.model, weights, dataset.test.images, run.config, dataset)
+        return self._logits[run]
+
+    def probe(self, key: str, compute: Callable[[], Any]) -> Any:
+        """The plain data stored under this key, or what ``compute`` gives, which is then stored if it can be.
+
+        Keys are apart for each engine and each content of the data. Plain data is what JSON can say; arrays
+        become lists, also the first time.
+        """
+        full = f"{self.engine.name}/{self._fingerprint}/{key}"
+        value = self.store.probe(full)
+        if value is None:
+            value = json.loads(json.dumps(compute(), default=_plain))
+            if self.store.writable:
+                self.store.save_probe(full, value)
+        return value
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
+        return content_hash({name: [dataset.name, dict(dataset.sha256)] for name, dataset in self._data.items()})
+
+    def _point(self, values: Mapping[str, Any]) -> Point:
+        points = self.study.points if self.study else ()
+        for point in points:
+            if point.values == values:
+                return point
+        known = "; ".join(point.label for point in points) or "none"
+        raise StudyError(f"The study has no point {dict(values)}. Its points: {known}.")
+
+    def _curves(self, point: Point) -> Curves:
+        ended = [history for history in self.histories(point.config) if history.status != "unfinished"]
+        epochs = point.config.epochs
+        steps = steps_per_epoch(point.config, self.dataset(point.config.data)) * epochs
+        columns = {name: _rows([_outcome(history, name) for history in ended], epochs + 1) for name in METRICS}
+        return Curves(
+            config=point.config,
+            label=point.label,
+            seeds=tuple(history.run.seed for history in ended),
+            **columns,
+            step_losses=_rows([history.step_losses for history in ended], steps),
+            diverged_at=tuple(history.diverged_at for history in ended),
+        )
+
+
+def _outcome(history: History, metric: str) -> np.ndarray:
+    """A metric of every epoch that was finished: that of a diverged epoch means nothing."""
+    values: np.ndarray = getattr(history, metric)
+    return values if history.diverged_at is None else values[:-1]
+
+
+def _rows(rows: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """(len(rows), width): rows of up to that length, filled up with NaN."""
+    filled = np.full((len(rows), width), np.nan)
+    for target, row in zip(filled, rows, strict=True):
+        target[: len(row)] = row
+    return filled
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"a probe gives plain data, not {value!r}")

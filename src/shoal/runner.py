@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that trains, stores and resumes: runs asked for, minus what the store has, through an engine.
+
+It draws nothing and decides nothing about the numbers. Whatever ends it, all it was given is in the store.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from os import PathLike
+from typing import cast
+
+from shoal.data import Dataset, load
+from shoal.engines import Checkpoint, Engine, EpochRecord
+from shoal.plan import Progress, Task, plan
+from shoal.provenance import provenance
+from shoal.results import StoredResults, on_data
+from shoal.store import Store
+from shoal.study import Run, Study
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What studies ask for together.
+
+    Args:
+        runs: all runs; they may repeat, and be prefixes of one another.
+        every: trajectories whose weights are kept after every epoch.
+    """
+
+    runs: tuple[Run, ...]
+    every: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, studies: Iterable[Study], seeds: Sequence[int] | None = None) -> "Demand":
+        """Every run of the studies, on their own seeds or on these."""
+        asked = [(study, study.runs(seeds)) for study in studies]
+        runs = tuple(chain.from_iterable(runs for _, runs in asked))
+        return cls(runs, frozenset(run.trajectory for study, runs in asked if study.keep_weights for run in runs))
+
+    def wanted(self) -> dict[str, set[int]]:
+        """Trajectory to the epochs after which its weights must be kept."""
+        wanted: dict[str, set[int]] = {}
+        for run in self.runs:
+            trajectory, last = run.trajectory, run.config.epochs
+            wanted.setdefault(trajectory, set()).update(range(last + 1) if trajectory in self.every else {last})
+        return wanted
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `train` did: tasks trained, and which runs asked for diverged, now or earlier."""
+
+    trained: int
+    diverged: tuple[Run, ...]
+
+
+def pending(demand: Demand, store: Store, engine: str) -> tuple[Task, ...]:
+    """The tasks that remain.
+
+    A trajectory that is finished, but lacks weights that are now wanted, is trained again from the last
+    weights before the gap: the same bits come out, and the weights are kept this time.
+    """
+    progress, wanted = store.progress(engine), demand.wanted()
+    for run in {run.trajectory: run for run in demand.runs}.values():
+        if run.trajectory in progress:
+            there = store.weight_epochs(run, engine)
+            progress[run.trajectory] = _rewound(progress[run.trajectory], there, wanted[run.trajectory])
+    return plan(demand.runs, progress)
+
+
+def _rewound(progress: Progress, there: Collection[int], wanted: Collection[int]) -> Progress:
+    recorded = range(progress.epochs if progress.diverged else progress.epochs + 1)
+    missing = [epoch for epoch in wanted if epoch in recorded and epoch not in there]
+    if not missing:
+        return progress
+    return Progress(max((epoch for epoch in there if epoch < min(missing)), default=0))
+
+
+def train(
+    demand: Demand,
+    engine: Engine,
+    data: Mapping[str, Dataset],
+    store: Store,
+    *,
+    on_plan: Callable[[tuple[Task, ...]], None] | None = None,
+    on_record: Callable[[EpochRecord], None] | None = None,
+    on_seed: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Train what the store does not have yet, and store it epoch by epoch.
+
+    Args:
+        data: by the name that configs use.
+        store: opened with ``write=True``.
+        on_plan: called once with the tasks, before the first of them begins.
+        on_record: called with each record once it is stored.
+        on_seed: called with (seeds complete, seeds asked for) whenever one more seed is complete.
+
+    Raises:
+        StoreError: the store has runs on other data of the same name.
+        KeyboardInterrupt: as it came; the training is stopped and everything before is stored.
+    """
+    wanted = demand.wanted()
+    tasks = pending(demand, store, engine.name)
+    _keep(demand, wanted, store, engine.name)
+    if on_plan:
+        on_plan(tasks)
+    if tasks:
+        store.begin_session(provenance(engine), data)
+        seeds = _Seeds(demand.runs, tasks)
+        resume = _checkpoints(tasks, store, engine.name)
+        records = engine.train([task.run for task in tasks], data, resume=resume)
+        with closing(cast(Generator[EpochRecord, None, None], records)):
+            for record in records:
+                store.commit(record, engine.name, keep=record.epoch in wanted[record.run.trajectory])
+                if on_record:
+                    on_record(record)
+                if ends(record) and seeds.complete(record.run.seed) and on_seed:
+                    on_seed(seeds.done, seeds.asked)
+    return Outcome(len(tasks), _diverged(demand, store, engine.name))
+
+
+def ends(record: EpochRecord) -> bool:
+    """Whether a record is its run's last."""
+    return record.diverged_at is not None or record.epoch == record.run.config.epochs
+
+
+def run(
+    study: Study,
+    *,
+    seeds: Sequence[int] | None = None,
+    data: Mapping[str, Dataset] | None = None,
+    engine: Engine | None = None,
+    store: str | PathLike[str] = "shoal.db",
+    on_record: Callable[[EpochRecord], None] | None = None,
+) -> StoredResults:
+    """Train what a study asks for and is not in the store yet; then give what there is to see.
+
+    Args:
+        seeds: replicates, by default the study's own.
+        data: by name; by default what the configs name is looked for, or its stand-in drawn.
+        engine: by default the native one on all cores.
+        store: the file that keeps the runs.
+
+    Example:
+        >>> results = run(study, seeds=range(3))                                      # doctest: +SKIP
+        >>> [curves.final("validation_accuracy").mean() for curves in results.all()]  # doctest: +SKIP
+    """
+    if engine is None:
+        from shoal.engines.native import NativeEngine
+
+        engine = NativeEngine()
+    if data is None:
+        data = {name: load(name) for name in sorted({point.config.data for point in study.points})}
+    with Store.open(store, write=True) as writer:
+        demand = Demand.of([on_data(study, data)], seeds)
+        train(demand, engine, {dataset.name: dataset for dataset in data.values()}, writer, on_record=on_record)
+    return StoredResults(Store.open(store), study, data, engine, seeds=seeds)
+
+
+class _Seeds:
+    """Counts the seeds whose every task has ended."""
+
+    def __init__(self, runs: Sequence[Run], tasks: Sequence[Task]) -> None:
+        self._left = Counter(task.run.seed for task in tasks)
+        self.asked = len({run.seed for run in runs})
+        self.done = self.asked - len(self._left)
+
+    def complete(self, seed: int) -> bool:
+        """One task of this seed has ended: was it the last?"""
+        self._left[seed] -= 1
+        self.done += self._left[seed] == 0
+        return self._left[seed] == 0
+
+
+def _checkpoints(tasks: Sequence[Task], store: Store, engine: str) -> dict[Run, Checkpoint]:
+    found = {task.run: store.checkpoint(task.run, engine, task.start) for task in tasks}
+    return {run: checkpoint for run, checkpoint in found.items() if checkpoint}
+
+
+def _keep(demand: Demand, wanted: Mapping[str, Collection[int]], store: Store, engine: str) -> None:
+    """Weights that are only there because they are the newest may be wanted for good from now on."""
+    for run in {run.trajectory: run for run in demand.runs}.values():
+        for epoch in set(wanted[run.trajectory]) & set(store.weight_epochs(run, engine)):
+            store.keep(run, engine, epoch)
+
+
+def _diverged(demand: Demand, store: Store, engine: str) -> tuple[Run, ...]:
+    histories = (store.history(run, engine) for run in dict.fromkeys(demand.runs))
+    return tuple(history.run for history in histories if history and history.diverged_at is not None)

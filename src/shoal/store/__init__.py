@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happened, kept: one SQLite file in WAL mode, with one writer and any number of readers.
+
+The store keeps and gives back. It trains nothing, draws nothing, and knows no engine but by its name.
+"""
+
+from shoal.store.lock import Lock
+from shoal.store.rows import History, StoredRun
+from shoal.store.store import Store
+
+__all__ = ["History", "Lock", "Store", "StoredRun"]

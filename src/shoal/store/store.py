@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Store`: every question and every write, as short methods over short SQL.
+
+Each commit is one transaction. WAL with synchronous=NORMAL survives the death of the process at any
+moment; a power cut may cost the last commits, never the file. One `Store` may be shared by threads.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+
+from shoal.data import Dataset
+from shoal.engines import Checkpoint, EpochRecord
+from shoal.errors import StoreError
+from shoal.plan import Progress
+from shoal.store import rows, schema
+from shoal.store.lock import Lock
+from shoal.store.rows import METRICS, History, StoredRun
+from shoal.study import Config, Run
+
+
+class Store:
+    """Use `Store.open`; a context manager."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, lock: Lock | None) -> None:
+        self.path = path
+        self._db = db
+        self._lock = lock
+        self._turn = threading.RLock()
+        self._session: int | None = None
+
+    # ---- opening and closing --------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, write: bool = False) -> Self:
+        """Open a store to read it, or as its one writer, which makes the file if need be.
+
+        A missing file reads as an empty store.
+
+        Raises:
+            StoreLocked: ``write``, and another process writes to it.
+            StoreTooNew: a newer Shoal made it.
+            StoreError: it is no store, or cannot be opened.
+        """
+        place = Path(path)
+        lock = None
+        try:
+            if write:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                lock = Lock(place)
+            db = schema.open_writer(place) if write else schema.open_reader(place)
+        except (sqlite3.Error, OSError, StoreError) as reason:
+            if lock:
+                lock.release()
+            if isinstance(reason, StoreError) and str(place) in str(reason):
+                raise
+            kind = type(reason) if isinstance(reason, StoreError) else StoreError
+            raise kind(f"{place} cannot be opened as a store: {reason}. Use another --store.") from None
+        return cls(place, db, lock)
+
+    @property
+    def writable(self) -> bool:
+        return self._lock is not None
+
+    def close(self) -> None:
+        with self._turn:
+            self._db.close()
+            if self._lock:
+                self._lock.release()
+                self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- writing --------------------------------------------------------------------------------------
+
+    def begin_session(self, provenance: Mapping[str, Any], data: Mapping[str, Dataset]) -> None:
+        """Note who trains from now on, and on what.
+
+        Raises:
+            StoreError: a data set of this name, but with other content, was trained on before.
+        """
+        for dataset in data.values():
+            self._check_data(dataset)
+        with self._write() as db:
+            row = (_now(), json.dumps(dict(provenance)))
+            self._session = db.execute("INSERT INTO session (started, provenance) VALUES (?, ?)", row).lastrowid
+            db.executemany(
+                "INSERT OR REPLACE INTO data VALUES (?, ?, ?, ?)",
+                [(d.name, d.source, d.stand_in, json.dumps(dict(d.sha256))) for d in data.values()],
+            )
+
+    def commit(self, record: EpochRecord, engine: str, *, keep: bool) -> None:
+        """Keep an epoch's record, its weights and optimizer state, in one transaction.
+
+        The weights replace those of the epoch before, unless those are kept. A record that is already
+        there stays as it is. Of a diverged epoch the tensors are worthless: those before it stay.
+        """
+        steps = np.ascontiguousarray(record.step_losses, dtype="<f4").tobytes()
+        with self._write() as db:
+            run = self._id(record.run, engine)
+            metrics = [float(getattr(record, name)) for name in METRICS]
+            db.execute(
+                "INSERT OR IGNORE INTO epoch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (run, record.epoch, self._session, *metrics, steps),
+            )
+            if record.diverged_at is not None:
+                db.execute("UPDATE run SET diverged_at = ? WHERE id = ?", (record.diverged_at, run))
+                return
+            db.execute("DELETE FROM weights WHERE run = ? AND epoch < ? AND NOT keep", (run, record.epoch))
+            db.execute(
+                "INSERT INTO weights VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET keep = keep OR excluded.keep",
+                (run, record.epoch, keep, rows.pack(record.tensors)),
+            )
+
+    def keep(self, run: Run, engine: str, epoch: int) -> None:
+        """Keep the weights of an epoch from now on; they must be there."""
+        with self._write() as db:
+            db.execute("UPDATE weights SET keep = 1 WHERE run = ? AND epoch = ?", (self._id(run, engine), epoch))
+
+    def save_probe(self, key: str, value: Any) -> None:
+        """Keep plain data under a key."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO probe VALUES (?, ?)", (key, json.dumps(value)))
+
+    # ---- reading --------------------------------------------------------------------------------------
+
+    def progress(self, engine: str) -> dict[str, Progress]:
+        """How far every trajectory has come: `Run.trajectory` to `Progress`, as `plan.plan` wants it."""
+        query = """SELECT trajectory, max(epoch), diverged_at IS NOT NULL FROM run JOIN epoch ON run.id = epoch.run
+                   WHERE engine = ? GROUP BY run.id"""
+        return {
+            trajectory: Progress(epochs, bool(diverged)) for trajectory, epochs, diverged in self._all(query, engine)
+        }
+
+    def history(self, run: Run, engine: str) -> History | None:
+        """The run's records, also when they are the beginning of a longer run; None if there are none."""
+        found = self._all(
+            "SELECT id, diverged_at, (SELECT max(epoch) FROM epoch WHERE run = id) FROM run "
+            "WHERE trajectory = ? AND engine = ?",
+            *(run.trajectory, engine),
+        )
+        if not found:
+            return None
+        number, diverged_at, last = found[0]
+        query = f"SELECT {', '.join(METRICS)}, step_losses FROM epoch WHERE run = ? AND epoch <= ? ORDER BY epoch"
+        stored = self._all(query, number, run.config.epochs)
+        return rows.history(run, stored, diverged_at, None if diverged_at is None else last) if stored else None
+
+    def weight_epochs(self, run: Run, engine: str) -> tuple[int, ...]:
+        """The epochs after which the weights are there, in order."""
+        query = """SELECT epoch FROM weights JOIN run ON run.id = weights.run
+                   WHERE trajectory = ? AND engine = ? ORDER BY epoch"""
+        return tuple(epoch for (epoch,) in self._all(query, run.trajectory, engine))
+
+    def checkpoint(self, run: Run, engine: str, epoch: int | None = None) -> Checkpoint | None:
+        """Weights and optimizer state after an epoch, by default the newest; None if they are not there."""
+        query = """SELECT epoch, tensors FROM weights JOIN run ON run.id = weights.run
+                   WHERE trajectory = ? AND engine = ? AND epoch = coalesce(?, epoch) ORDER BY epoch DESC LIMIT 1"""
+        found = self._all(query, run.trajectory, engine, epoch)
+        return Checkpoint(found[0][0], rows.unpack(found[0][1])) if found else None
+
+    def weights(self, run: Run, engine: str, epoch: int | None = None) -> dict[str, np.ndarray]:
+        """The weights after an epoch, by default the run's last.
+
+        Raises:
+            StoreError: they are not there; the message says which are.
+        """
+        wanted = run.config.epochs if epoch is None else epoch
+        found = self.checkpoint(run, engine, wanted)
+        if not found:
+            there = ", ".join(map(str, self.weight_epochs(run, engine))) or "none"
+            raise StoreError(
+                f"{self.path} has no weights of run {run.trajectory[:8]} after epoch {wanted}; there are: {there}. "
+                f"Train the run to that epoch, or use keep_weights=True in its study."
+            )
+        return rows.weights_only(found.tensors)
+
+    def probe(self, key: str) -> Any:
+        """The plain data kept under a key, or None."""
+        found = self._all("SELECT value FROM probe WHERE key = ?", key)
+        return json.loads(found[0][0]) if found else None
+
+    def runs(self, prefix: str = "") -> list[StoredRun]:
+        """Every run, or those whose trajectory or config hash begins so, in the order of their making."""
+        query = """SELECT trajectory, engine, seed, config, epoch, diverged_at, created, validation_loss,
+                          validation_accuracy, (SELECT total(seconds) FROM epoch WHERE run = run.id)
+                   FROM run JOIN epoch ON run.id = epoch.run
+                   WHERE epoch = (SELECT max(epoch) FROM epoch WHERE run = run.id) ORDER BY run.id"""
+        found = [_stored_run(row) for row in self._all(query)]
+        return [run for run in found if run.trajectory.startswith(prefix) or run.config.hash.startswith(prefix)]
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Every training session: when it started and its provenance."""
+        query = "SELECT started, provenance FROM session ORDER BY id"
+        return [{"started": started, **json.loads(provenance)} for started, provenance in self._all(query)]
+
+    def data(self) -> list[dict[str, Any]]:
+        """Every data set that was trained on: name, source, stand_in, sha256."""
+        names = ("name", "source", "stand_in", "sha256")
+        found = self._all(f"SELECT {', '.join(names)} FROM data ORDER BY name")
+        return [{**dict(zip(names, row, strict=True)), "sha256": json.loads(row[3])} for row in found]
+
+    # ---- inside ---------------------------------------------------------------------------------------
+
+    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._turn:
+            return self._db.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        if not self._lock:
+            raise StoreError(f"{self.path} was opened to read. Use Store.open(path, write=True).")
+        with self._turn:
+            self._db.execute("BEGIN IMMEDIATE")
+            with self._db:
+                yield self._db
+
+    def _id(self, run: Run, engine: str) -> int:
+        """The run's row, made or given more epochs if need be; inside a transaction."""
+        row = (run.trajectory, engine, run.seed, _encode(run.config), _now())
+        self._db.execute(
+            "INSERT INTO run (trajectory, engine, seed, config, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            row,
+        )
+        query = "SELECT id, config FROM run WHERE trajectory = ? AND engine = ?"
+        number, config = self._db.execute(query, row[:2]).fetchone()
+        if _decode(config).epochs < run.config.epochs:
+            self._db.execute("UPDATE run SET config = ? WHERE id = ?", (_encode(run.config), number))
+        return int(number)
+
+    def _check_data(self, dataset: Dataset) -> None:
+        for (sha256,) in self._all("SELECT sha256 FROM data WHERE name = ?", dataset.name):
+            if json.loads(sha256) != dict(dataset.sha256):
+                raise StoreError(
+                    f"{self.path} has runs on a data set called {dataset.name!r} with other content than that of "
+                    f"{dataset.source}. Give the data another name, or use another --store."
+                )
+
+
+def _stored_run(row: tuple[Any, ...]) -> StoredRun:
+    trajectory, engine, seed, config, epochs, diverged_at, created, loss, accuracy, seconds = row
+    return StoredRun(
+        *(trajectory, engine, seed, _decode(config), epochs, diverged_at, created),
+        *(rows.number(loss), rows.number(accuracy), seconds),
+    )
+
+
+def _encode(config: Config) -> str:
+    return msgspec.json.encode(config).decode()
+
+
+def _decode(config: str) -> Config:
+    return msgspec.json.decode(config, type=Config)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
