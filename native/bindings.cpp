@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Python module `shoal._native`: the only file that knows Python. Arrays are checked here, for type,
+// order and size; src/shoal/engines/native.py is the only caller.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <stdexcept>
+
+#include "dispatch.h"
+#include "session.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+template <typename T, typename... Shape>
+using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu, Shape...>;
+using Floats = Array<float, nb::ndim<1>>;
+using Indices = Array<std::uint32_t, nb::ndim<1>>;
+using Rates = Array<double, nb::ndim<1>>;
+using Images = Array<std::uint8_t, nb::ndim<4>>;
+using Labels = Array<std::uint16_t, nb::ndim<1>>;
+
+void require(bool condition, const char* message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+// A NumPy array that owns what the vector held.
+template <typename T>
+nb::object to_numpy(std::vector<T>&& values) {
+  auto* kept = new std::vector<T>(std::move(values));
+  nb::capsule owner(kept, [](void* it) noexcept { delete static_cast<std::vector<T>*>(it); });
+  return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(kept->data(), {kept->size()}, owner));
+}
+
+// A split of a data set; keeps the arrays alive.
+struct Split {
+  Images images;
+  Labels labels;
+  shoal::Examples examples(float scale, float shift) const {
+    return {images.data(), labels.data(), static_cast<std::int64_t>(images.size() / images.shape(0)), scale, shift};
+  }
+};
+
+Split make_split(Images images, Labels labels) {
+  require(images.shape(0) == labels.shape(0), "images and labels differ in number");
+  require(images.shape(0) > 0, "a split needs at least one image");
+  return {images, labels};
+}
+
+void check_fit(const Split& split, const shoal::Network& network) {
+  const shoal::Shape shape = network.input();
+  require(split.images.shape(1) == static_cast<std::size_t>(shape.channels) &&
+              split.images.shape(2) == static_cast<std::size_t>(shape.height) &&
+              split.images.shape(3) == static_cast<std::size_t>(shape.width),
+          "images do not have the network's input shape");
+  for (std::size_t i = 0; i < split.labels.size(); ++i) {
+    require(split.labels.data()[i] < network.classes(), "a label is not among the network's classes");
+  }
+}
+
+std::vector<std::uint32_t> checked(const Indices& indices, const Split& split) {
+  std::vector<std::uint32_t> copy(indices.data(), indices.data() + indices.size());
+  for (const std::uint32_t index : copy) require(index < split.images.shape(0), "an index is beyond the split");
+  return copy;
+}
+
+const float* state(const std::optional<Floats>& tensor, bool wanted, const shoal::Network& network) {
+  if (!tensor) return nullptr;
+  require(wanted, "this optimizer keeps no such state");
+  require(tensor->size() == static_cast<std::size_t>(network.plain_parameters()), "optimizer state has a wrong size");
+  return tensor->data();
+}
+
+// A session and the Python objects its runs point into.
+class PySession {
+ public:
+  PySession(int threads, const std::string& kernels) : session_(threads, shoal::choose_kernels(kernels)) {}
+
+  int add_run(std::shared_ptr<shoal::Network> network, const shoal::Optimizer& optimizer, int batch_size,
+              const Split& training, const Split& validation, Indices indices, float scale, float shift, Floats weights,
+              std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
+    require(batch_size >= 1, "batch_size must be at least 1");
+    require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
+    check_fit(training, *network);
+    check_fit(validation, *network);
+    splits_.push_back(training);
+    splits_.push_back(validation);
+    sizes_.push_back(training.images.shape(0));
+    shoal::RunPlan plan{network,
+                        optimizer,
+                        batch_size,
+                        training.examples(scale, shift),
+                        validation.examples(scale, shift),
+                        checked(indices, validation)};
+    const int kept = optimizer.state_tensors();
+    return session_.add_run(std::move(plan), weights.data(), state(first, kept > 0, *network),
+                            state(second, kept > 1, *network), step);
+  }
+
+  void push(int run, Indices order, Rates rates) {
+    shoal::Epoch epoch{{order.data(), order.data() + order.size()}, {rates.data(), rates.data() + rates.size()}};
+    for (const std::uint32_t index : epoch.order) require(index < sizes_.at(run), "an index is beyond the split");
+    session_.push(run, std::move(epoch));
+  }
+
+  nb::object take(double seconds) {
+    std::optional<shoal::Result> result;
+    {
+      nb::gil_scoped_release release;
+      result = session_.take(seconds);
+    }
+    if (!result) return nb::none();
+    if (!result->error.empty()) throw std::runtime_error(result->error);
+    nb::dict out;
+    out["run"] = result->run;
+    out["train_loss"] = result->training.score.loss;
+    out["train_accuracy"] = result->training.score.accuracy;
+    out["validation_loss"] = result->validation.loss;
+    out["validation_accuracy"] = result->validation.accuracy;
+    out["seconds"] = result->training.seconds;
+    out["diverged_at"] = result->training.diverged_at ? nb::cast(*result->training.diverged_at) : nb::none();
+    out["step_losses"] = to_numpy(std::move(result->training.step_losses));
+    out["weights"] = to_numpy(std::move(result->weights));
+    out["first"] = to_numpy(std::move(result->first));
+    out["second"] = to_numpy(std::move(result->second));
+    return out;
+  }
+
+  void forget(int run) { session_.forget(run); }
+  void cancel() { session_.cancel(); }
+
+ private:
+  std::vector<Split> splits_;
+  std::vector<std::size_t> sizes_;
+  shoal::Session session_;  // last, so that its threads end before what they read
+};
+
+nb::object predict(const std::shared_ptr<shoal::Network>& network, Floats weights, Images images, float scale,
+                   float shift, const std::string& kernel_name) {
+  require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
+  const std::int64_t count = static_cast<std::int64_t>(images.shape(0));
+  std::vector<float> logits(count * network->classes());
+  if (count > 0) {
+    const shoal::Kernels& kernels = shoal::choose_kernels(kernel_name);
+    const shoal::Examples examples{images.data(), nullptr, static_cast<std::int64_t>(images.size()) / count, scale,
+                                   shift};
+    nb::gil_scoped_release release;
+    shoal::Buffer packed(network->parameters());
+    network->from_plain(weights.data(), packed.data());
+    shoal::Workspace workspace(*network, kernels);
+    shoal::predict(workspace, kernels, packed.data(), examples, count, logits.data());
+  }
+  return to_numpy(std::move(logits));
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "Shoal's native engine; use shoal.engines.native.";
+
+  m.def("instruction_sets", [] {
+    std::vector<std::string> names;
+    for (const shoal::Kernels* kernels : shoal::runnable_kernels()) names.emplace_back(kernels->name);
+    return names;
+  });
+
+  nb::class_<shoal::Network>(m, "Network")
+      .def(nb::init<int, int, int>(), "channels"_a, "height"_a, "width"_a)
+      .def("linear", &shoal::Network::linear, "out_features"_a)
+      .def("conv2d", &shoal::Network::conv2d, "out_channels"_a, "kernel"_a, "stride"_a, "padding"_a)
+      .def("max_pool2d", [](shoal::Network& n, int k, int s, int p) { n.pool2d(shoal::Kind::MaxPool2d, k, s, p); })
+      .def("avg_pool2d", [](shoal::Network& n, int k, int s, int p) { n.pool2d(shoal::Kind::AvgPool2d, k, s, p); })
+      .def("flatten", &shoal::Network::flatten)
+      .def("relu", [](shoal::Network& n) { n.activation(shoal::Kind::ReLU); })
+      .def("sigmoid", [](shoal::Network& n) { n.activation(shoal::Kind::Sigmoid); })
+      .def("tanh", [](shoal::Network& n) { n.activation(shoal::Kind::Tanh); });
+
+  nb::class_<shoal::Optimizer>(m, "Optimizer")
+      .def_static(
+          "sgd",
+          [](double momentum, bool nesterov, double weight_decay) {
+            return shoal::Optimizer{.momentum = momentum, .weight_decay = weight_decay, .nesterov = nesterov};
+          },
+          "momentum"_a, "nesterov"_a, "weight_decay"_a)
+      .def_static(
+          "adam",
+          [](double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
+            return shoal::Optimizer{.adam = true,
+                                    .weight_decay = weight_decay,
+                                    .beta1 = beta1,
+                                    .beta2 = beta2,
+                                    .eps = eps,
+                                    .decoupled = decoupled};
+          },
+          "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a);
+
+  nb::class_<Split>(m, "Split").def("__init__", [](Split* self, Images images, Labels labels) {
+    new (self) Split(make_split(images, labels));
+  });
+
+  nb::class_<PySession>(m, "Session")
+      .def(nb::init<int, const std::string&>(), "threads"_a, "kernels"_a)
+      .def("add_run", &PySession::add_run, "network"_a, "optimizer"_a, "batch_size"_a, "training"_a, "validation"_a,
+           "validation_indices"_a, "scale"_a, "shift"_a, "weights"_a, "first"_a.none(), "second"_a.none(), "step"_a)
+      .def("push", &PySession::push, "run"_a, "order"_a, "rates"_a)
+      .def("take", &PySession::take, "seconds"_a)
+      .def("forget", &PySession::forget, "run"_a)
+      .def("cancel", &PySession::cancel);
+
+  m.def("predict", &predict, "network"_a, "weights"_a, "images"_a, "scale"_a, "shift"_a, "kernels"_a);
+}

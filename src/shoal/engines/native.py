@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fast engine: float32, many runs at once on all cores, kernels in C++ (`native/`).
+
+This file turns configs into what the C++ session takes and results into records. The session trains; here
+is decided only which runs are in flight: enough to keep every thread busy, in the order they were given.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+
+from shoal import _native, streams
+from shoal.data import Dataset, Split
+from shoal.engines import Checkpoint, EpochRecord, Portions, Tensors, dataset_for, portions, scaling
+from shoal.errors import EngineError
+from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Model, ReLU, Sigmoid, Tanh
+from shoal.optimizers import SGD, Optimizer, learning_rates
+from shoal.study import Config, Run
+
+AHEAD = 2
+"""Epochs of a run that wait in the session, so that no thread waits for Python."""
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """The sets this machine can run, the best first: ``("x86_64_v4", "x86_64_v3", "portable")``."""
+    return tuple(_native.instruction_sets())
+
+
+class NativeEngine:
+    """Trains runs on all cores. The bits depend on the run and the instruction set, on nothing else.
+
+    Args:
+        threads: how many runs train at once; by default, the cores this process may use.
+        instruction_set: one of `instruction_sets()`; by default ``SHOAL_ISA``, or the best.
+
+    Raises:
+        EngineError: this machine does not run that instruction set.
+    """
+
+    name = "native"
+
+    def __init__(self, threads: int | None = None, instruction_set: str | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
+        wanted = instruction_set or os.environ.get("SHOAL_ISA", "")
+        if wanted and wanted not in instruction_sets():
+            raise EngineError(
+                f"instruction_set={wanted!r} does not run on this machine. Use one of {', '.join(instruction_sets())}."
+            )
+        self.instruction_set = wanted or instruction_sets()[0]
+
+    def train(
+        self, runs: Sequence[Run], data: Mapping[str, Dataset], *, resume: Mapping[Run, Checkpoint] | None = None
+    ) -> Iterator[EpochRecord]:
+        """See `Engine.train`."""
+        session = _native.Session(self.threads, self.instruction_set)
+        networks: dict[Model, _native.Network] = {}
+        waiting = iter(runs)
+        flights: dict[int, _Flight] = {}
+        try:
+            while True:
+                for run in islice(waiting, 2 * self.threads + 2 - len(flights)):
+                    network = networks.setdefault(run.config.model, _network(run.config.model))
+                    flight = _Flight(session, network, run, data, (resume or {}).get(run))
+                    flights[flight.index] = flight
+                if not flights:
+                    return
+                result = session.take(0.1)  # short, so that Ctrl-C is heard
+                if result is not None:
+                    flight = flights[result["run"]]
+                    yield flight.land(result)
+                    if flight.finished:
+                        del flights[flight.index]
+                        session.forget(flight.index)
+        finally:
+            session.cancel()
+
+    def predict(self, model: Model, tensors: Tensors, images: np.ndarray, config: Config, data: Dataset) -> np.ndarray:
+        """See `Engine.predict`."""
+        scale, shift = map(float, scaling(config, data))
+        logits = _native.predict(_network(model), _flat(model, tensors), images, scale, shift, self.instruction_set)
+        return np.asarray(logits).reshape(len(images), model.classes)
+
+
+class _Flight:
+    """A run inside the session: pushes its epochs, a few ahead, and turns results into records."""
+
+    def __init__(
+        self,
+        session: "_native.Session",
+        network: "_native.Network",
+        run: Run,
+        data: Mapping[str, Dataset],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        config, dataset = run.config, dataset_for(run.config, data)
+        model, state = config.model, config.optimizer.state
+        self.run, self.session = run, session
+        self.portions: Portions = portions(config, dataset)
+        self.steps = -(-len(self.portions.train) // config.batch_size)
+        self.epoch = checkpoint.epoch if checkpoint else -1  # of the last record
+        self.pushed = self.epoch
+        self.finished = False
+        start = checkpoint.tensors if checkpoint else streams.initial_weights(model, config.init, run.seed)
+        moments = [_flat(model, start, f"{name}/") if checkpoint else None for name in state] + [None, None]
+        validation = dataset.test if self.portions.validation_split == "test" else dataset.train
+        self.index = session.add_run(
+            network,
+            _optimizer(config.optimizer),
+            config.batch_size,
+            _split(dataset.train),
+            _split(validation),
+            self.portions.validation,
+            *map(float, scaling(config, dataset)),
+            _flat(model, start),
+            moments[0],
+            moments[1],
+            max(self.epoch, 0) * self.steps,
+        )
+        for _ in range(AHEAD):
+            self.push()
+
+    def push(self) -> None:
+        """Hand the next epoch to the session, if there is one."""
+        config, self.pushed = self.run.config, self.pushed + 1
+        if self.pushed > config.epochs:
+            return
+        if self.pushed == 0:
+            order, rates = np.empty(0, np.uint32), np.empty(0)
+        else:
+            done = self.pushed - 1
+            order = self.portions.train[streams.order(len(self.portions.train), self.run.seed, done)]
+            rates = learning_rates(config.optimizer, config.schedule, done, self.steps)
+        self.session.push(self.index, order, rates)
+
+    def land(self, result: "_native.Result") -> EpochRecord:
+        """The record of the epoch just finished; pushes the one after those that wait."""
+        self.epoch += 1
+        self.finished = self.epoch == self.run.config.epochs or result["diverged_at"] is not None
+        self.push()
+        model = self.run.config.model
+        tensors = _named(model, result["weights"])
+        for name, kept in zip(self.run.config.optimizer.state, ("first", "second"), strict=False):
+            tensors |= _named(model, result[kept], f"{name}/")
+        before = self.epoch == 0
+        return EpochRecord(
+            run=self.run,
+            epoch=self.epoch,
+            train_loss=float("nan") if before else result["train_loss"],
+            train_accuracy=float("nan") if before else result["train_accuracy"],
+            validation_loss=result["validation_loss"],
+            validation_accuracy=result["validation_accuracy"],
+            seconds=result["seconds"],
+            step_losses=np.asarray(result["step_losses"]),
+            tensors=tensors,
+            diverged_at=result["diverged_at"],
+        )
+
+
+def _network(model: Model) -> "_native.Network":
+    network = _native.Network(*model.input_shape)
+    for layer in model.layers:
+        _add(network, layer)
+    return network
+
+
+def _add(network: "_native.Network", layer: Layer) -> None:
+    match layer:
+        case Linear():
+            network.linear(layer.out_features)
+        case Conv2d():
+            network.conv2d(layer.out_channels, layer.kernel_size, layer.stride, layer.padding)
+        case MaxPool2d():
+            network.max_pool2d(layer.kernel_size, layer.step, layer.padding)
+        case AvgPool2d():
+            network.avg_pool2d(layer.kernel_size, layer.step, layer.padding)
+        case Flatten():
+            network.flatten()
+        case ReLU():
+            network.relu()
+        case Sigmoid():
+            network.sigmoid()
+        case Tanh():
+            network.tanh()
+
+
+def _optimizer(optimizer: Optimizer) -> "_native.Optimizer":
+    if isinstance(optimizer, SGD):
+        return _native.Optimizer.sgd(optimizer.momentum, optimizer.nesterov, optimizer.weight_decay)
+    decoupled = type(optimizer).__name__ == "AdamW"
+    return _native.Optimizer.adam(*optimizer.betas, optimizer.eps, optimizer.weight_decay, decoupled)
+
+
+def _split(split: Split) -> "_native.Split":
+    return _native.Split(split.images, split.labels)
+
+
+def _flat(model: Model, tensors: Tensors, prefix: str = "") -> np.ndarray:
+    """All parameters one after the other, float32."""
+    parts = [np.asarray(tensors[prefix + parameter.name], np.float32).ravel() for parameter in model.parameters()]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def _named(model: Model, flat: np.ndarray, prefix: str = "") -> dict[str, np.ndarray]:
+    """The inverse of `_flat`, as views."""
+    ends = np.cumsum([parameter.size for parameter in model.parameters()])
+    pieces = np.split(np.asarray(flat), ends[:-1])
+    return {
+        prefix + parameter.name: piece.reshape(parameter.shape)
+        for parameter, piece in zip(model.parameters(), pieces, strict=True)
+    }
