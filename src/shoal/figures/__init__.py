@@ -12,7 +12,7 @@ from shoal.figures.amounts import bars, dot_rows, dots, heatmap, heatmap_rows
 from shoal.figures.curves import curve_rows, curves, lines, multiples, steps, steps_note, steps_rows
 from shoal.figures.drawing import Series
 from shoal.figures.pictures import filters, image_rows, images
-from shoal.figures.render import inline, png, svg
+from shoal.figures.render import element, png, stamped, svg
 
 __all__ = [
     "Series",
@@ -21,15 +21,16 @@ __all__ = [
     "curves",
     "dot_rows",
     "dots",
+    "element",
     "filters",
     "heatmap",
     "heatmap_rows",
     "image_rows",
     "images",
-    "inline",
     "lines",
     "multiples",
     "png",
+    "stamped",
     "steps",
     "steps_note",
     "steps_rows",

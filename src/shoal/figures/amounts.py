@@ -9,7 +9,7 @@ import numpy as np
 
 from shoal import theme, wording
 from shoal.analysis.statistics import mean_interval
-from shoal.figures.drawing import Frame, Rows, Rule, domain, finish, palette, rules, table
+from shoal.figures.drawing import Frame, Rows, Rule, domain, finish, palette, table, upright
 
 ROW = 30
 
@@ -41,8 +41,7 @@ def dots(
     layers: list[alt.Chart] = []
     for label, values in pairs:
         layers += _group(frame, label, labels, values, theme.light(colour[label]))
-    marks = rules(frame, x_rules)
-    chart = alt.layer(*marks[:0], *_upright(frame, x_rules), *layers)
+    chart = alt.layer(*upright(frame, x_rules), *layers)
     return finish(chart.properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
 
 
@@ -69,17 +68,6 @@ def _row_axis() -> alt.Axis:
     return alt.Axis(
         domain=False, ticks=False, grid=False, labelFontSize=12, labelColor=theme.light("ink"), labelLimit=240
     )
-
-
-def _upright(frame: Frame, at_x: Sequence[Rule]) -> list[alt.Chart]:
-    """Dashed lines over all rows, each with its word above them."""
-    charts: list[alt.Chart] = []
-    for value, text in at_x:
-        data = table([{"x": value, "text": text}])
-        line = alt.Chart(data).mark_rule(strokeDash=[3, 3], color=theme.light("soft"), strokeWidth=1)
-        word = alt.Chart(data).mark_text(fontSize=11, color=theme.light("soft"), baseline="bottom")
-        charts += [line.encode(x=frame.x()), word.encode(x=frame.x(), y=alt.value(-4), text="text:N")]
-    return charts
 
 
 def dot_rows(groups: Sequence[tuple[str, Any]], *, value: str) -> Rows:
@@ -120,7 +108,7 @@ def bars(
             end = start + parts.get(kind, 0.0) / unit
             rows.append({"label": label, "kind": kind, "x": start, "x2": end})
             start = end
-    totals = [
+    totals: Rows = [
         {"label": label, "x": sum(parts.values()) / unit, "text": show(sum(parts.values()))} for label, parts in ledger
     ]
     most = max([row["x"] for row in totals] + [value for value, _ in x_rules], default=1.0) or 1.0
@@ -130,7 +118,7 @@ def bars(
     legend = alt.Color("kind", type="nominal", scale=shades, sort=kinds)
     stack = alt.Chart(table(rows)).mark_bar().encode(x=frame.x(), x2="x2:Q", y=row, color=legend)
     words = alt.Chart(table(totals)).mark_text(align="left", dx=6).encode(x=frame.x(), y=row, text="text:N")
-    chart = alt.layer(stack, words, *_upright(frame, x_rules))
+    chart = alt.layer(stack, words, *upright(frame, x_rules))
     return finish(chart.properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
 
 
@@ -148,31 +136,33 @@ def heatmap(
         counts: (classes, classes), a row per true class.
         labels: a name per class.
     """
-    counts = np.asarray(counts)
-    hits, errors = np.diag(counts), counts[~np.eye(len(counts), dtype=bool)]
-    most = {True: max(float(hits.max(initial=0)), 1.0), False: max(float(errors.max(initial=0)), 1.0)}
-    cells: Rows = []
-    for row in heatmap_rows(counts, labels):
-        hit = row["true"] == row["predicted"]
-        shade = float(np.sqrt(row["count"] / most[hit])) * 0.85
-        cells.append(
-            {**row, "shade": round(shade, 4), "hit": hit, "text": f"{row['count']:,}" if row["count"] else "·"}
-        )
-    axis = {"title": None, "domain": False, "ticks": False, "labelColor": theme.light("ink"), "labelLimit": 160}
-    x = alt.X("predicted", type="nominal", sort=list(labels), axis=alt.Axis(orient="top", labelAngle=-40, **axis))
-    y = alt.Y("true", type="nominal", sort=list(labels), axis=alt.Axis(**axis))
-    x = x.axis(title=x_title, orient="top", labelAngle=-40, domain=False, ticks=False, labelColor=theme.light("ink"))
-    y = y.axis(title=y_title, domain=False, ticks=False, labelColor=theme.light("ink"), labelLimit=160)
+    cells = _cells(np.asarray(counts), labels)
+    names: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": theme.light("ink"), "labelFontSize": 12}
+    x = alt.X("predicted", type="nominal", sort=list(labels), title=x_title)
+    x = x.axis(orient="top", labelAngle=-40, **names)
+    y = alt.Y("true", type="nominal", sort=list(labels), title=y_title, axis=alt.Axis(labelLimit=160, **names))
     layers = []
     for hit, colour in ((True, "blue"), (False, "vermillion")):
-        data = table([row for row in cells if row["hit"] is hit])
+        data = table([cell for cell in cells if cell["hit"] is hit])
         mark = alt.Chart(data).mark_rect(color=theme.light(colour), stroke=theme.light("paper"), strokeWidth=1.5)
         layers.append(mark.encode(x=x, y=y, fillOpacity=alt.FillOpacity("shade:Q", scale=None)))
     for dark, colour in ((False, "ink"), (True, "paper")):
-        data = table([row for row in cells if (row["shade"] > 0.5) is dark])
+        data = table([cell for cell in cells if (cell["shade"] > 0.6) is dark])
         layers.append(alt.Chart(data).mark_text(color=theme.light(colour)).encode(x=x, y=y, text="text:N"))
     size = cell * len(labels)
     return finish(alt.layer(*layers).properties(width=size, height=round(size * 0.62)))  # type: ignore[no-any-return]
+
+
+def _cells(counts: np.ndarray, labels: Sequence[str]) -> Rows:
+    """A row per cell with its shade: a share of the most frequent hit, or of the most frequent error."""
+    off = ~np.eye(len(counts), dtype=bool)
+    most = {True: max(int(np.diag(counts).max(initial=0)), 1), False: max(int(counts[off].max(initial=0)), 1)}
+    cells: Rows = []
+    for row in heatmap_rows(counts, labels):
+        hit = row["true"] == row["predicted"]
+        text = f"{row['count']:,}" if row["count"] else "·"
+        cells.append({**row, "hit": hit, "shade": round(0.85 * row["count"] / most[hit], 4), "text": text})
+    return cells
 
 
 def heatmap_rows(counts: np.ndarray, labels: Sequence[str]) -> Rows:

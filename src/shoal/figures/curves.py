@@ -18,10 +18,11 @@ from shoal.figures.drawing import (
     domain,
     end_labels,
     finish,
+    level,
     palette,
     point,
-    rules,
     table,
+    upright,
 )
 
 Given = Sequence[Series | tuple[str, Any, Any]]
@@ -181,6 +182,11 @@ class _Options(NamedTuple):
     y_rules: Sequence[Rule] = ()
     dashed: tuple[str, ...] = ()
 
+    @property
+    def room(self) -> int:
+        """Pixels above the plane that the words of vertical rules need."""
+        return max((13 * (text.count("\n") + 1) + 4 for _, text in self.x_rules), default=0)
+
 
 class _Bins(Series):
     """A series whose three rows of values are mean, lowest and highest."""
@@ -283,9 +289,13 @@ def _ends(frame: Frame, series: Sequence[Series], colour: Any) -> list[tuple[str
     return ends
 
 
+def _rules(frame: Frame, options: _Options) -> list[alt.Chart]:
+    return upright(frame, options.x_rules) + level(frame, options.y_rules)
+
+
 def _plot(frame: Frame, layers: list[alt.Chart], options: _Options) -> alt.LayerChart:
-    marks = rules(frame, options.x_rules, options.y_rules)
-    return finish(alt.layer(*marks, *layers, *frame.headings()).properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
+    marks, words = _rules(frame, options), frame.headings(room=options.room)
+    return finish(alt.layer(*marks, *layers, *words).properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
 
 
 def _panels(
@@ -313,9 +323,9 @@ def _panels(
         fresh = [one for one in series if one.label not in named and not alone]
         named |= {one.label for one in fresh}
         names = _inner_labels(plane, _ends(plane, fresh, colour))
-        marks = rules(plane, options.x_rules, options.y_rules)
+        marks = _rules(plane, options)
         shade = theme.text_of(colour[title]) if alone else "ink"
-        words = plane.headings(title, shade)
+        words = plane.headings(title, shade, options.room)
         layer = alt.layer(*marks, *grey, *_lines(plane, series, colour, options), *names, *words)
         drawn.append(layer.properties(width=plane.width, height=plane.height))
     return finish(alt.concat(*drawn, columns=columns, spacing=22))  # type: ignore[no-any-return]

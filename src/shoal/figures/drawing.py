@@ -81,7 +81,7 @@ class Frame:
 
     def _x_axis(self) -> alt.Axis:
         ticks = list(self.x_ticks) if self.x_ticks is not None else _ticks(self.x_domain, self.log_x, self.width / 70)
-        words = {"labels": self.x_words, "title": self.x_title if self.x_words else None}
+        words: dict[str, Any] = {"labels": self.x_words, "title": self.x_title if self.x_words else None}
         return alt.Axis(
             grid=False, values=ticks, labelExpr=_tick_labels(ticks, self.log_x), ticks=self.x_words, **words
         )
@@ -90,10 +90,15 @@ class Frame:
         ticks = _ticks(self.y_domain, self.log_y, max(self.height / 42, 3))
         return alt.Axis(values=ticks, labelExpr=_tick_labels(ticks, self.log_y), labels=self.y_words, title=None)
 
-    def headings(self, title: str = "", colour: str = "ink") -> list[alt.Chart]:
-        """The title of the vertical axis above it, to be read without turning the head; above that the panel's."""
-        above = [heading(self.y_title, -10, color=theme.light("soft"))] if self.y_words else []
-        return above + ([heading(title, -30, color=theme.light(colour), fontWeight=600, fontSize=13)] if title else [])
+    def headings(self, title: str = "", colour: str = "ink", room: int = 0) -> list[alt.Chart]:
+        """The title of the vertical axis above it, to be read without turning the head; above that the panel's.
+
+        Args:
+            room: pixels to leave free below, for the words of `upright`.
+        """
+        above = [heading(self.y_title, -10 - room, color=theme.light("soft"))] if self.y_words else []
+        look = {"color": theme.light(colour), "fontWeight": 600, "fontSize": 13}
+        return above + ([heading(title, -30 - room, **look)] if title else [])
 
     def row(self, value: float) -> float:
         """Pixels from the bottom at which a value stands."""
@@ -227,27 +232,35 @@ def end_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> l
     ]
 
 
-def rules(frame: Frame, at_x: Sequence[Rule] = (), at_y: Sequence[Rule] = ()) -> list[alt.Chart]:
-    """Thin dashed lines at values worth knowing, each with a word at its end."""
+def upright(frame: Frame, at_x: Sequence[Rule]) -> list[alt.Chart]:
+    """Dashed lines from top to bottom at values worth knowing, each with a word above it."""
     charts: list[alt.Chart] = []
-    line = {"strokeDash": [3, 3], "color": theme.light("soft"), "strokeWidth": 1}
-    words = {"fontSize": 11, "color": theme.light("soft"), "align": "left"}
     for value, text in at_x:
-        data = table([{"x": value, "y": frame.y_domain[1], "text": text}])
-        charts.append(alt.Chart(data).mark_rule(**line).encode(x=frame.x()))
-        mark = alt.Chart(data).mark_text(dx=4, baseline="top", lineBreak="\n", **words)
-        charts.append(mark.encode(x=frame.x(), y=frame.y(), text="text:N"))
+        data = table([{"x": value, "text": text}])
+        line = alt.Chart(data).mark_rule(strokeDash=[3, 3], color=theme.light("soft"), strokeWidth=1)
+        word = alt.Chart(data).mark_text(
+            fontSize=11, color=theme.light("soft"), baseline="line-bottom", lineBreak="\n", lineHeight=13
+        )
+        charts += [line.encode(x=frame.x()), word.encode(x=frame.x(), y=alt.value(-5), text="text:N")]
+    return charts
+
+
+def level(frame: Frame, at_y: Sequence[Rule]) -> list[alt.Chart]:
+    """Dashed lines from side to side, each with a word on it."""
+    charts: list[alt.Chart] = []
     for value, text in at_y:
         data = table([{"x": frame.x_domain[0], "y": value, "text": text}])
-        charts.append(alt.Chart(data).mark_rule(**line).encode(y=frame.y()))
-        mark = alt.Chart(data).mark_text(dx=4, dy=-3, baseline="bottom", **words)
-        charts.append(mark.encode(x=frame.x(), y=frame.y(), text="text:N"))
+        line = alt.Chart(data).mark_rule(strokeDash=[3, 3], color=theme.light("soft"), strokeWidth=1)
+        word = alt.Chart(data).mark_text(
+            fontSize=11, color=theme.light("soft"), align="left", baseline="bottom", dx=4, dy=-3
+        )
+        charts += [line.encode(y=frame.y()), word.encode(x=frame.x(), y=frame.y(), text="text:N")]
     return charts
 
 
 def finish(chart: Any) -> Any:
     """The theme, on the whole chart: quiet axes, no boxes, words in ink."""
-    axis = {
+    axis: dict[str, Any] = {
         "domain": False,
         "tickColor": theme.light("faint"),
         "tickSize": 4,
@@ -255,6 +268,7 @@ def finish(chart: Any) -> Any:
         "labelColor": theme.light("soft"),
         "labelFontSize": 11,
         "labelPadding": 5,
+        "labelFlush": False,
         "titleColor": theme.light("soft"),
         "titleFontSize": 12,
         "titleFontWeight": "normal",

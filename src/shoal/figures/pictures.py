@@ -89,9 +89,8 @@ def _sheet(
             text = captions[number][column] if captions else ""
             top = number * pitch + (18 if titles else 0)
             cells.append({"x": column * (size + gap) + size / 2, "y": top, "url": url, "text": text})
-    plane = {"axis": None}
-    x = alt.X("x:Q", scale=alt.Scale(domain=[0, wide], nice=False, zero=False), **plane)
-    y = alt.Y("y:Q", scale=alt.Scale(domain=[high, 0], nice=False, zero=False), **plane)
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, wide], nice=False, zero=False), axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[high, 0], nice=False, zero=False), axis=None)
     sheet = alt.Chart(table(cells), name=name)
     shown = sheet.mark_image(width=size, height=size, smooth=False, baseline="top").encode(x=x, y=y, url="url:N")
     layers = [

@@ -23,14 +23,29 @@ def png(chart: Any, scale: float = 2.0) -> bytes:
     return bytes(vl_convert.vegalite_to_png(chart.to_dict(), scale=scale))
 
 
-def inline(chart: Any, name: str, title: str, description: str) -> str:
-    """The chart as an element of a page: colours follow the page's scheme, ids start with ``name``.
+def stamped(drawing: str, text: str) -> str:
+    """The SVG document with a line of text below the chart; as it is if there is no text."""
+    if not text:
+        return drawing
+    width, height = _size(drawing)
+    head, body = drawing.split(">", 1)
+    head = head.replace(f'height="{height:g}"', f'height="{height + 20:g}"')
+    head = head.replace(f' {height:g}"', f' {height + 20:g}"')
+    ground = f'<rect width="{width:g}" height="{height + 20:g}" fill="{theme.light("paper")}"/>'
+    words = (
+        f"<text x='4' y='{height + 12:g}' font-family='{theme.FONTS}' font-size='11px' "
+        f"fill='{theme.light('vermillion-text')}'>{escape(text)}</text>"
+    )
+    return f"{head}>{ground}{body.removesuffix('</svg>')}{words}</svg>"
+
+
+def element(drawing: str, name: str, title: str, description: str) -> str:
+    """An SVG document as an element of a page: colours follow the page's scheme, ids start with ``name``.
 
     Its natural width is kept as a custom property, so that the page may scale it or let it scroll.
     """
-    drawn = svg(chart)
-    body = drawn[drawn.index(">") + 1 :]
-    _, _, width, height = (float(number) for number in _attribute(drawn, "viewBox").split())
+    width, height = _size(drawing)
+    body = drawing[drawing.index(">") + 1 :]
     for token, colour in theme.COLOURS.items():
         body = body.replace(f'"{colour.light}"', f'"var(--{token})"')
     body = body.replace(f" font-family='{theme.FONTS}'", "").replace("xlink:href", "href")
@@ -43,8 +58,8 @@ def inline(chart: Any, name: str, title: str, description: str) -> str:
     )
 
 
-def _attribute(document: str, name: str) -> str:
-    found = re.search(rf'\b{name}="([^"]*)"', document)
+def _size(drawing: str) -> tuple[float, float]:
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing)
     if found is None:
-        raise ValueError(f"the renderer gave an SVG without {name}")
-    return found.group(1)
+        raise ValueError("the renderer gave an SVG without a viewBox")
+    return float(found.group(1)), float(found.group(2))

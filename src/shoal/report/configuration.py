@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exact configuration of a study, in words: what all its configs share, and the values of what differs.
+
+It reads configs and judges nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from shoal import wording
+from shoal.analysis.curves import Curves
+from shoal.data import Dataset
+from shoal.spec import Spec
+from shoal.study import Config
+
+FEW = 8
+"""Up to so many different values are all written out."""
+
+
+def described(
+    configs: Sequence[Config], curves: Sequence[Curves], datasets: Sequence[Dataset]
+) -> tuple[tuple[str, str], ...]:
+    """Rows of (what, value) for the margin of a chapter; none of a config for a section of probes."""
+    if not configs:
+        return tuple(("data", _images(dataset)) for dataset in datasets)
+    by_name = {dataset.name: dataset for dataset in datasets}
+    used = [by_name[name] for name in dict.fromkeys(config.data for config in configs) if name in by_name]
+    rows = [("data", wording.listed([_images(dataset) for dataset in used]))]
+    rows += [(name, _values([show(config) for config in configs])) for name, show in FIELDS]
+    rows.insert(3, ("optimizer", _specs([config.optimizer for config in configs])))
+    rows.append(("validation", _validation(configs, used)))
+    rows.append(("seeds done", seeds_done(curves)))
+    return tuple(row for row in rows if row[1])
+
+
+FIELDS: tuple[tuple[str, Callable[[Config], str]], ...] = (
+    ("model", lambda config: f"{config.model.name}, {wording.count(config.model.parameter_count, 'parameter')}"),
+    ("initial weights", lambda config: spec_text(config.init)),
+    ("schedule", lambda config: spec_text(config.schedule).lower()),
+    ("batch size", lambda config: f"{config.batch_size:,}"),
+    ("epochs", lambda config: str(config.epochs)),
+    ("pixels", lambda config: "zero mean, unit deviation" if config.standardize else "uint8 / 255"),
+)
+
+
+def seeds_done(curves: Sequence[Curves]) -> str:
+    """ "3", or "2 to 3" where configs differ."""
+    counts = sorted({len(one.seeds) for one in curves})
+    if not counts:
+        return "none yet"
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def spec_text(spec: Spec) -> str:
+    """ "SGD, lr 0.1", "Normal, std 0.01", "XavierUniform": the kind, and every field that is not its default."""
+    return ", ".join([type(spec).__name__, *(f"{name} {value}" for name, value in spec_fields(spec).items())])
+
+
+def spec_fields(spec: Spec) -> dict[str, Any]:
+    """The fields of a spec as plain data, those that are always worth telling and those that differ from default."""
+    told = {"lr", "std"}
+    given = msgspec.to_builtins(spec)
+    return {name: getattr(spec, name) for name in spec.__struct_fields__ if name in given or name in told}
+
+
+def _specs(specs: Sequence[Spec]) -> str:
+    """Specs that differ only in values, merged: "SGD, lr 0.001, 0.05 and 0.1"."""
+    kinds = list(dict.fromkeys(type(spec) for spec in specs))
+    return "; ".join(_merged([spec for spec in specs if type(spec) is kind]) for kind in kinds)
+
+
+def _merged(specs: Sequence[Spec]) -> str:
+    fields = [spec_fields(spec) for spec in specs]
+    names = list(dict.fromkeys(name for one in fields for name in one))
+    values = [f"{name} {_values([str(one[name]) for one in fields if name in one], 'and')}" for name in names]
+    return ", ".join([type(specs[0]).__name__, *values])
+
+
+def _values(values: Sequence[str], joint: str = "and") -> str:
+    different = list(dict.fromkeys(values))
+    if len(different) > FEW:
+        return f"{different[0]} … {different[-1]} ({len(different)} values)"
+    return "; ".join(different) if any(", " in value for value in different) else wording.listed(different, joint)
+
+
+def _images(dataset: Dataset) -> str:
+    return f"{dataset.name}, {len(dataset.train):,} training and {len(dataset.test):,} test images"
+
+
+def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:
+    held = sorted({config.holdout for config in configs})
+    if held == [0]:
+        return "on the official test split" if not any(one.stand_in for one in datasets) else "on the test split"
+    return f"on {wording.listed([f'{count:,}' for count in held])} training images held out"

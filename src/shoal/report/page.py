@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A document as one HTML page: styles, drawings, pictures and data all inside, no script, nothing fetched.
+
+All words are escaped by the template; only drawings that Shoal rendered itself pass as they are.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+
+from shoal import theme, wording
+from shoal.report.document import Document
+
+NUMERIC = re.compile(r"^[\s\d.,±×%−+\-–\[\]⁰¹²³⁴⁵⁶⁷⁸⁹∞…·]*( (ms|s|min|h|bytes?|kB|MB|GB|diverged|undefined))*$")
+
+
+def html(document: Document, drawings: Mapping[str, str], data: Mapping[str, str]) -> str:
+    """The page.
+
+    Args:
+        drawings: a figure's file stem to its SVG element.
+        data: the same to its CSV.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("shoal.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.undefined = jinja2.StrictUndefined
+    environment.filters |= {"marked": marked, "numeric": numeric, "count": wording.count, "duration": wording.duration}
+    style = theme.css() + resources.files("shoal.report").joinpath("templates/style.css").read_text("utf-8")
+    return environment.get_template("report.html.j2").render(
+        document=document,
+        style=Markup(style),
+        drawings={name: Markup(drawing) for name, drawing in drawings.items()},
+        links={name: csv_link(text) for name, text in data.items()},
+    )
+
+
+def marked(text: str) -> Markup:
+    """Plain text with `code` and *emphasis*; everything else is escaped."""
+    parts = re.split(r"(`[^`]+`)", text)
+    return Markup(
+        "".join(_code(part) if part[:1] == "`" == part[-1:] and len(part) > 2 else _words(part) for part in parts)
+    )
+
+
+def _code(part: str) -> str:
+    return f"<code>{escape(part[1:-1])}</code>"
+
+
+def _words(part: str) -> str:
+    return re.sub(r"\*(\S(?:[^*]*\S)?)\*", r"<em>\1</em>", escape(part))
+
+
+def numeric(cell: str) -> bool:
+    """Whether a cell is a number, to be set flush right."""
+    return bool(NUMERIC.match(cell)) and any(sign.isdigit() or sign in "–∞" for sign in cell)
+
+
+def csv_link(text: str) -> str:
+    """A CSV as a data URL."""
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode("ascii")

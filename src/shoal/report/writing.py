@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts a document on disk: figures first, then the numbers, the page last. Every file is written beside its
+place, synced, then renamed, so that a reader sees the old file or the new one and never half of either.
+"""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shoal import figures
+from shoal.report import page, record
+from shoal.report.document import Document, Numbered, Provenance, compose
+from shoal.studies.section import Figure, Results, Section
+
+
+def write(out: str | os.PathLike[str], sections: Sequence[tuple[Section, Results]], provenance: Provenance) -> Path:
+    """Compose the report and write it as ``out``/index.html, report.json and figures/; gives the page's path."""
+    document = compose(sections, provenance)
+    folder = Path(out)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    drawings, data = {}, {}
+    for chapter in document.chapters:
+        for one in chapter.blocks:
+            if not isinstance(one.block, Figure):
+                continue
+            drawing = figures.svg(one.block.chart)
+            drawings[one.file] = _element(drawing, one, one.block, chapter.section.title)
+            data[one.file] = rows_csv(one.block.rows, chapter.stamp)
+            _save(folder / "figures" / f"{one.file}.svg", figures.stamped(drawing, chapter.stamp))
+            _save(folder / "figures" / f"{one.file}.csv", data[one.file])
+    _save(folder / "report.json", as_json(document))
+    index = folder / "index.html"
+    _save(index, page.html(document, drawings, data))
+    return index
+
+
+def as_json(document: Document) -> str:
+    """`record.record` as text."""
+    return json.dumps(record.record(document), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def rows_csv(rows: Sequence[dict[str, Any]], stamp: str = "") -> str:
+    """Rows as CSV, a column for every name that occurs; what is missing is empty.
+
+    Args:
+        stamp: written in a last column "note" of every row, if there is one.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row)) + (["note"] if stamp else [])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**record.plain(row), **({"note": stamp} if stamp else {})} for row in rows)
+    return text.getvalue()
+
+
+def _element(drawing: str, place: Numbered, figure: Figure, chapter: str) -> str:
+    name = "drawing-" + place.file.replace(".", "-")
+    description = figure.caption.replace("`", "").replace("*", "")
+    return figures.element(drawing, name, f"Figure {place.number}: {chapter}", description)
+
+
+def _save(path: Path, text: str) -> None:
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
