@@ -65,7 +65,7 @@ def chapter(results: Results) -> list[Block]:
 
 def per_epoch(group: list[Curves]) -> str:
     small, large = group[0], group[-1]
-    gap = versus(difference(small, large, FIRST), "it", f"at {small.label}", f"at {large.label}")
+    gap = versus(difference(small, large, FIRST), "the loss", f"at {small.label}", f"at {large.label}")
     return f"Per epoch: after the first, validation loss is {each(group, FIRST, 'at')}; {gap}."
 
 
@@ -74,7 +74,7 @@ def per_step(group: list[Curves]) -> str:
     small, large = group[0], group[-1]
     last = large.steps_per_epoch * large.config.epochs
     then = Quantity("validation loss", lambda curves: metrics.value_at(clock(curves), curves.validation_loss, last))
-    gap = versus(difference(small, large, then), "it", f"at {small.label}", f"at {large.label}")
+    gap = versus(difference(small, large, then), "the loss", f"at {small.label}", f"at {large.label}")
     return (
         f"Per step: when {large.label} has done all its {last:,} steps, validation loss is {each(group, then, 'at')} "
         f"after as many steps (between epochs, on a straight line); {gap}."
@@ -119,7 +119,7 @@ def end(group: list[Curves]) -> str:
     small, large = group[0], group[-1]
     left, right = rows(large, small)
     lower = ACCURACY.of(large)[left] < ACCURACY.of(small)[right]
-    gap = versus(difference(large, small, ACCURACY), "it", f"at {large.label}", f"at {small.label}")
+    gap = versus(difference(large, small, ACCURACY), "accuracy", f"at {large.label}", f"at {small.label}")
     return (
         f"{ranking(group, ACCURACY, 'highest', 'at')} The original saw large batches end lower at times: here "
         f"{large.label} ends below {small.label} {how_often(lower)}, and {gap}."

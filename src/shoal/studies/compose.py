@@ -14,7 +14,7 @@ from shoal.analysis.statistics import Summary
 from shoal.data import Dataset
 from shoal.models import Init, Normal, XavierUniform
 from shoal.optimizers import SGD
-from shoal.studies.clauses import ACCURACY, LOSS, Quantity, summary
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, lowest, summary, told
 from shoal.studies.section import Figure, Prose, Results, Table
 from shoal.study import Config, Study
 
@@ -99,12 +99,12 @@ def replicates(curves: Iterable[Curves]) -> str:
     group = list(curves)
     counts = sorted({len(each.seeds) for each in group})
     if counts == [1]:
-        told = "One seed has run: these are single runs, and no interval is given."
+        claimed = "One seed has run: these are single runs, and no interval is given."
     elif len(counts) == 1:
-        told = f"Numbers after ± are 95% intervals over {counts[0]} seeds."
+        claimed = f"Numbers after ± are 95% intervals over {counts[0]} seeds."
     else:
-        told = f"Numbers after ± are 95% intervals over the {counts[0]} to {counts[-1]} seeds that have finished."
-    return f"{told} {diverged(group)}".strip()
+        claimed = f"Numbers after ± are 95% intervals over the {counts[0]} to {counts[-1]} seeds that have finished."
+    return f"{claimed} {diverged(group)}".strip()
 
 
 def diverged(curves: Iterable[Curves]) -> str:
@@ -118,6 +118,15 @@ def seeds(curves: Iterable[Curves]) -> str:
     """For captions: "n = 10 seeds", "n = 3 to 5 seeds"."""
     counts = sorted({len(each.seeds) for each in curves})
     return wording.seeds(counts[0]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
+
+
+def spread(group: Sequence[Curves], quantity: Quantity, preposition: str) -> str:
+    """For captions: "between .10 ± .01 with a and .90 ± .01 with b"; "at .90 ± .01 with b" where there is but one."""
+    ranked = [each for each in lowest(group, quantity) if summary(each, quantity).n]
+    if not ranked:
+        return "nowhere: every run diverged"
+    ends = [f"{told(each, quantity)} {preposition} {each.label}" for each in (ranked[0], ranked[-1])]
+    return f"between {ends[0]} and {ends[1]}" if len(ranked) > 1 else f"at {ends[0]}"
 
 
 # ---- the table ----------------------------------------------------------------------------------------

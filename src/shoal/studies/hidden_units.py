@@ -72,7 +72,7 @@ def alone(one: Curves, linear: Curves | None, dead: np.ndarray) -> str:
     told_end = f"With {one.label} accuracy ends at {told(one, ACCURACY)}"
     if linear is None:
         return f"{told_end}."
-    gap = versus(difference(one, linear, ACCURACY), "it", f"with {one.label}", f"with {linear.label}")
+    gap = versus(difference(one, linear, ACCURACY), "accuracy", f"with {one.label}", f"with {linear.label}")
     return (
         f"{told_end}, and with softmax regression, the linear classifier, at {told(linear, ACCURACY)}: {gap}. One unit "
         f"hands on one number, so that all logits move along one line, where a linear classifier lets each go its own "

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 3.1: LeNet as it was, sigmoid and average pooling, for 5, 10 and 20 epochs of one trajectory."""
 
+from itertools import pairwise
+
+from shoal import wording
+from shoal.analysis import metrics
+from shoal.analysis.curves import Curves
+from shoal.analysis.statistics import Summary, mean_interval
 from shoal.models import lenet
 from shoal.optimizers import SGD
-from shoal.studies.section import Block, Results, Section
+from shoal.studies import compose
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, each, magnitude, settled, told, versus
+from shoal.studies.section import Block, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
 
@@ -17,8 +25,88 @@ def config(epochs: int) -> Config:
     )
 
 
+STUDY = Study("lenet-epochs", config, Grid(epochs=[5, 10, 20]))
+TRAINING = Quantity("training loss", lambda curves: curves.final("train_loss"))
+LAST = 5
+"""Overfitting is looked for in the slopes over so many last epochs."""
+
+
 def chapter(results: Results) -> list[Block]:
-    return []
+    found = compose.finished(STUDY, results, lambda epochs: wording.count(epochs, "epoch"))
+    varies = "the runs of 5 and 10 epochs are the beginnings of those of 20, so the three are one trajectory"
+    blocks: list[Block] = [compose.opening(STUDY, found, "LeNet with sigmoid and average pooling", results, varies)]
+    if not found:
+        return blocks
+    group = list(found.values())
+    longest = group[-1]
+    marks = [(float(epochs), wording.count(epochs, "epoch")) for epochs in list(found)[:-1]]
+    loss = f"Training loss, a running mean, and validation loss, which ends at {told(longest, LOSS)}."
+    accuracy = f"Validation accuracy is {each(group, ACCURACY, 'after')}."
+    n = compose.seeds(group)
+    blocks += [
+        compose.panels("lenet-loss", "loss", [longest], f"{loss} {n}.", columns=1, x_rules=marks, height=240),
+        compose.panels(
+            "lenet-accuracy", "accuracy", [longest], f"{accuracy} {n}.", columns=1, x_rules=marks, height=240
+        ),
+        Prose(" ".join(filter(None, [levels(group), gains(longest, list(found)), overfitting(longest)]))),
+        compose.outcome_table("lenet-epochs", group, "At the end of each.", (TRAINING, LOSS, ACCURACY)),
+    ]
+    return blocks
+
+
+def levels(group: list[Curves]) -> str:
+    parts = [f"Validation accuracy is {each(group, ACCURACY, 'after')}."]
+    for shorter, longer in pairwise(group):
+        gap = difference(longer, shorter, ACCURACY)
+        parts.append(f"{versus(gap, 'Accuracy', f'after {longer.label}', f'after {shorter.label}')}.")
+    return " ".join(parts)
+
+
+def gains(longest: Curves, epochs: list[int]) -> str:
+    """How much of the whole gain each shorter training has."""
+    shares = [mean_interval(100 * metrics.gain_fraction(longest.validation_accuracy, end)) for end in epochs[:-1]]
+    named = [
+        f"{wording.measured(share, 0)}% after {wording.count(end, 'epoch')}"
+        for share, end in zip(shares, epochs, strict=False)
+        if share.n
+    ]
+    if not named:
+        return ""
+    return f"Of the gain between no training and {longest.label}, a run has {wording.listed(named)}."
+
+
+def overfitting(longest: Curves) -> str:
+    """Whether validation loss turns upwards in the last epochs while training loss still falls."""
+    if longest.config.epochs <= LAST:
+        return ""
+    training = mean_interval(metrics.slope(longest.train_loss, LAST))
+    validation = mean_interval(metrics.slope(longest.validation_loss, LAST))
+    if not training.n:
+        return ""
+    gap = mean_interval(longest.final("train_accuracy") - longest.final("validation_accuracy"))
+    above = f"{wording.measured(magnitude(gap))} {'above' if gap.mean > 0 else 'below'}"
+    near = above if settled(gap) else f"not clearly different ({wording.measured(gap)}) from"
+    return (
+        f"Over the last {LAST} epochs training loss {_trend(training)} and validation loss {_trend(validation)}: "
+        f"{_sign(training, validation)}. Training accuracy, taken while the weights still change, ends {near} "
+        f"validation accuracy."
+    )
+
+
+def _trend(slope: Summary) -> str:
+    if not settled(slope):
+        return f"neither clearly falls nor rises ({wording.measured(slope, 4)} an epoch)"
+    return f"{'falls' if slope.mean < 0 else 'rises'} by {wording.measured(magnitude(slope), 4)} an epoch"
+
+
+def _sign(training: Summary, validation: Summary) -> str:
+    rises = settled(validation) and validation.mean > 0
+    falls = settled(validation) and validation.mean < 0
+    if rises and settled(training) and training.mean < 0:
+        return "the mark of overfitting"
+    if falls:
+        return "no overfitting yet by this mark, which is a validation loss that rises while training loss falls"
+    return "not clearly overfitting, whose mark is a validation loss that rises while training loss falls"
 
 
 SECTION = Section(
@@ -29,5 +117,5 @@ SECTION = Section(
     "to the mid 80s by 20 epochs. Most of the gains occur by 10 epochs, with smaller improvements after that, "
     "indicating bad returns and the start of overfitting if training is continued.",
     chapter=chapter,
-    study=Study("lenet-epochs", config, Grid(epochs=[5, 10, 20])),
+    study=STUDY,
 )

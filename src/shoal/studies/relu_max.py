@@ -1,13 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 3.2: LeNet with ReLU and max pooling against the original, and which of the two changes does it."""
 
+import numpy as np
+
+from shoal import wording
+from shoal.analysis import metrics
+from shoal.analysis.curves import Curves
+from shoal.analysis.statistics import Summary, mean_interval
 from shoal.models import lenet
 from shoal.optimizers import SGD
-from shoal.studies.section import Block, Results, Section
+from shoal.studies import compose
+from shoal.studies.clauses import ACCURACY, LOSS, difference, how_often, magnitude, rows, settled, told, versus
+from shoal.studies.section import Block, Prose, Results, Section, Table
 from shoal.study import Config, Grid, Study
 
-SETTINGS = {"sigmoid at 0.9": ("sigmoid", 0.9, 256), "sigmoid": ("sigmoid", 0.1, 128), "relu": ("relu", 0.1, 128)}
-"""Each activation as the textbook trains it (sigmoid at lr 0.9, batch 256), and all alike at lr 0.1, batch 128."""
+SETTINGS = {
+    "sigmoid, lr 0.9": ("sigmoid", 0.9, 256),
+    "sigmoid, lr 0.1": ("sigmoid", 0.1, 128),
+    "ReLU, lr 0.1": ("relu", 0.1, 128),
+}
+"""Activation, learning rate and batch size: each activation as the textbook trains it (sigmoid at lr 0.9), and
+both at lr 0.1."""
+
+FACTORIALS = {
+    "each activation as the textbook trains it": ("sigmoid, lr 0.9", "ReLU, lr 0.1"),
+    "both at learning rate 0.1, batches of 128": ("sigmoid, lr 0.1", "ReLU, lr 0.1"),
+}
+"""Off and on of the activation, from two ways of being fair."""
 
 
 def config(activation: str, pooling: str) -> Config:
@@ -21,8 +40,134 @@ def config(activation: str, pooling: str) -> Config:
     )
 
 
+STUDY = Study("relu-max", config, Grid(activation=list(SETTINGS), pooling=["avg", "max"]))
+ORIGINAL, MODIFIED = ("sigmoid, lr 0.9", "avg"), ("ReLU, lr 0.1", "max")
+
+
 def chapter(results: Results) -> list[Block]:
-    return []
+    found = compose.finished(STUDY, results, _label)
+    varies = (
+        "activation and pooling differ, and with the sigmoid also learning rate and batch size, which are 0.9 and 256 "
+        "as in the textbook's older edition or 0.1 and 128 as in its newer one"
+    )
+    blocks: list[Block] = [compose.opening(STUDY, found, "LeNet", results, varies)]
+    group = list(found.values())
+    if ORIGINAL in found and MODIFIED in found:
+        original, modified = found[ORIGINAL], found[MODIFIED]
+        caption = (
+            f"Training and validation loss: {original.label}, ends at {told(original, LOSS)}, {modified.label} at "
+            f"{told(modified, LOSS)}. {compose.seeds([original, modified])}."
+        )
+        blocks.append(compose.panels("relu-max-loss", "loss", [original, modified], caption, columns=2))
+        blocks.append(Prose(f"{better(modified, original)} {sooner(modified, original)} {rest(modified)}"))
+    if group:
+        caption = f"Validation accuracy ends {compose.spread(group, ACCURACY, 'with')}. {compose.seeds(group)}."
+        blocks.append(
+            compose.epoch_figure("relu-max-accuracy", "validation_accuracy", group, caption, facet=True, wide=True)
+        )
+        blocks.append(compose.outcome_table("relu-max", group, f"After {group[0].config.epochs} epochs."))
+    effects = {name: contrasts(found, sides) for name, sides in FACTORIALS.items()}
+    effects = {name: contrast for name, contrast in effects.items() if contrast}
+    if effects:
+        blocks += [Prose(" ".join(causes(name, contrast) for name, contrast in effects.items())), _table(effects)]
+    return blocks
+
+
+def _label(activation: str, pooling: str) -> str:
+    name, _, rate = activation.partition(", ")
+    return f"{name} + {pooling}, {rate}"
+
+
+def better(modified: Curves, original: Curves) -> str:
+    a, b = f"with {modified.label}", f"with {original.label}"
+    accuracy = versus(difference(modified, original, ACCURACY), "validation accuracy", a, b)
+    loss = versus(difference(modified, original, LOSS), "validation loss", a, b)
+    return (
+        f"After {modified.config.epochs} epochs the modified LeNet has a validation accuracy of "
+        f"{told(modified, ACCURACY)} and the original one of {told(original, ACCURACY)}. Seed by seed, {accuracy}; "
+        f"{loss}."
+    )
+
+
+def sooner(modified: Curves, original: Curves) -> str:
+    """When the modified network has the accuracy at which the original ends."""
+    left, right = rows(modified, original)
+    target = ACCURACY.of(original)[right]
+    epochs = metrics.time_to(modified.epochs, modified.validation_accuracy[left], target, rising=True)
+    reached = np.isfinite(epochs)
+    if not reached.any():
+        return "It never reaches the accuracy at which the original ends."
+    when = wording.measured(mean_interval(epochs[reached]), 1)
+    some = "" if reached.all() else f" {how_often(reached)}"
+    return f"It has the accuracy at which the original ends{some} after {when} epochs."
+
+
+def rest(modified: Curves) -> str:
+    """What the second half of its training still adds."""
+    half = modified.config.epochs // 2
+    gain = mean_interval(ACCURACY.of(modified) - modified.validation_accuracy[:, half])
+    if not gain.n:
+        return ""
+    if not settled(gain):
+        return f"From epoch {half} on its accuracy does not clearly change ({wording.measured(gain)})."
+    return f"From epoch {half} to the end its accuracy changes by {wording.measured(gain)}."
+
+
+def contrasts(found: dict[tuple[str, str], Curves], sides: tuple[str, str]) -> dict[str, np.ndarray]:
+    """Main effects and interaction on final accuracy, a value per seed; empty while a corner is missing."""
+    keys = [(side, pooling) for side in sides for pooling in ("avg", "max")]
+    corners = [found[key] for key in keys if key in found]
+    if len(corners) < 4:
+        return {}
+    seeds = [seed for seed in corners[0].seeds if all(seed in corner.seeds for corner in corners)]
+    values = [ACCURACY.of(corner)[[corner.seeds.index(seed) for seed in seeds]] for corner in corners]
+    names = {"first": "ReLU for sigmoid", "second": "max for average pooling", "interaction": "interaction"}
+    effects = metrics.factorial(np.array(values).reshape(2, 2, -1))
+    return {names[key]: effect for key, effect in effects.items()}
+
+
+def causes(name: str, contrast: dict[str, np.ndarray]) -> str:
+    """Which change does more, and whether one depends on the other, as far as the intervals tell."""
+    relu, pool, interaction = contrast.values()
+    effects = {"ReLU for sigmoid": mean_interval(relu), "max for average pooling": mean_interval(pool)}
+    if not effects["ReLU for sigmoid"].n:
+        return f"With {name}, a run diverged in every seed: there is no effect to tell."
+    parts = [f"{what} changes accuracy by {_effect(effect)}" for what, effect in effects.items()]
+    return f"With {name}, {wording.listed(parts)}: {_larger(relu, pool)}. {_depends(mean_interval(interaction))}."
+
+
+def _larger(relu: np.ndarray, pool: np.ndarray) -> str:
+    gap = mean_interval(np.abs(relu) - np.abs(pool))
+    if not settled(gap) or gap.mean == 0:
+        return "which of the two does more is not settled"
+    return f"{'the activation' if gap.mean > 0 else 'the pooling'} does more"
+
+
+def _depends(interaction: Summary) -> str:
+    if not settled(interaction) or interaction.mean == 0:
+        return f"What max pooling adds does not clearly depend on the activation ({wording.measured(interaction)})"
+    word = "more" if interaction.mean > 0 else "less"
+    return f"Max pooling adds {wording.measured(magnitude(interaction))} {word} with ReLU than with the sigmoid"
+
+
+def _effect(effect: Summary) -> str:
+    return wording.measured(effect) + ("" if settled(effect) else " (not clearly different from nothing)")
+
+
+def _table(effects: dict[str, dict[str, np.ndarray]]) -> Table:
+    rows_, records = [], []
+    for name, contrast in effects.items():
+        for effect, values in contrast.items():
+            numbers = mean_interval(values)
+            rows_.append([f"{effect}; {name}", str(numbers.n), *compose.row_cells(numbers)])
+            parts = {part: getattr(numbers, part) for part in ("n", "mean", "sd", "low", "high")}
+            records.append({"setting": name, "effect": effect, **parts})
+    columns = ["effect on validation accuracy", "n", "mean", "sd", "95% interval"]
+    caption = (
+        "The two-by-two factorial, paired by seed. An effect is a mean over both levels of the other change; the "
+        "interaction is what max pooling adds with ReLU minus what it adds with the sigmoid."
+    )
+    return Table("factorial", columns, rows_, caption, records)
 
 
 SECTION = Section(
@@ -35,5 +180,5 @@ SECTION = Section(
     "vanishing gradients and max pooling keeps the strongest parts, so the network trains faster and generalizes "
     "better than the original.",
     chapter=chapter,
-    study=Study("relu-max", config, Grid(activation=list(SETTINGS), pooling=["avg", "max"])),
+    study=STUDY,
 )

@@ -81,8 +81,8 @@ def _figure(dataset: Dataset, means: np.ndarray) -> Figure:
     parts += [(f"mean {name}", image) for name, image in zip(dataset.classes, means.round(1), strict=True)]
     blur = means.std(axis=(1, 2))
     caption = (
-        f"Above, one {compose.title(dataset)} image of each class; below, the class's mean, which keeps what its images "
-        f"have in common: it has the strongest contrast for {dataset.classes[blur.argmax()]} and the weakest for "
+        f"Above, one {compose.title(dataset)} image of each class; below, the class's mean, which keeps what they "
+        f"have in common: it has most contrast for {dataset.classes[blur.argmax()]} and least for "
         f"{dataset.classes[blur.argmin()]}."
     )
     return Figure("ten-images", chart, caption, figures.image_rows(parts), wide=True)
