@@ -126,14 +126,18 @@ def from_arrays(
         raise DataError(f"from_arrays(classes={list(names)}): expected one or more names, each once.")
     whole = _split(images, labels, "training" if test is not None else "all")
     train, tested = (whole, _split(*test, "test")) if test is not None else _divide(whole, test_fraction)
-    hashes = {
-        "train-images": idx.sha256(train.images),
-        "train-labels": _label_hash(train.labels),
-        "test-images": idx.sha256(tested.images),
-        "test-labels": _label_hash(tested.labels),
-    }
+    hashes = fingerprints(train, tested)
     content = hashlib.sha256("\n".join([*hashes.values(), *names]).encode()).hexdigest()
     return Dataset(f"{name}-{content[:8]}", names, train, tested, "arrays in memory", hashes)
+
+
+def fingerprints(train: Split, test: Split) -> dict[str, str]:
+    """SHA-256 of what never was a file: of images as the IDX file they would be, of labels as little-endian uint16."""
+    hashes = {}
+    for part, split in (("train", train), ("test", test)):
+        hashes[f"{part}-images"] = idx.sha256(split.images)
+        hashes[f"{part}-labels"] = hashlib.sha256(split.labels.astype("<u2").tobytes()).hexdigest()
+    return hashes
 
 
 def _split(images: np.ndarray, labels: np.ndarray, which: str) -> Split:
@@ -162,10 +166,6 @@ def _divide(whole: Split, fraction: float) -> tuple[Split, Split]:
     parts = streams.holdout(len(whole), held)
     train, test = (Split(whole.images[part], whole.labels[part]) for part in parts)
     return train, test
-
-
-def _label_hash(labels: np.ndarray) -> str:
-    return hashlib.sha256(labels.astype("<u2").tobytes()).hexdigest()
 
 
 def _kind(values: np.ndarray) -> str:

@@ -266,4 +266,5 @@ def _ways(official: Official, places: list[Path], cache: Path, reason: str) -> s
 def _stand_in(name: str) -> Dataset:
     from shoal.data import sketches
 
-    return sketches.garments() if name == "sketches-garments" else sketches.digits()
+    drawn: Dataset = sketches.garments() if name == "sketches-garments" else sketches.digits()
+    return drawn
