@@ -126,3 +126,19 @@ def test_a_probe_on_a_store_opened_to_read_is_not_saved(store):
 def test_a_probe_that_is_no_plain_data_is_refused(store):
     with pytest.raises(TypeError, match="plain data"):
         StoredResults(store, None, DATA, FakeEngine()).probe("p", lambda: object())
+
+
+def test_a_run_without_the_weights_that_its_study_keeps_is_not_whole(store):
+    trained(store, tiny_study())
+    assert StoredResults(store, tiny_study(keep=True), DATA, FakeEngine()).all() == []
+    assert StoredResults(store, tiny_study(epochs=2), DATA, FakeEngine()).all() == [], "weights after 2 are not there"
+    assert len(trained(store, tiny_study(keep=True)).all()) == 2
+
+
+def test_some_seeds_can_be_looked_at_alone(store):
+    results = trained(store, tiny_study())
+    logits = results.logits(tiny_config(), 0)
+    fewer = results.on_seeds([2, 0])
+    assert [curves.seeds for curves in fewer.all()] == [(2, 0), (2, 0)]
+    assert fewer.logits(tiny_config(), 0) is logits
+    assert results.curves(lr=0.1).seeds == (0, 1, 2)

@@ -187,15 +187,15 @@ def test_a_diverged_run_keeps_the_weights_before(store):
 def test_it_tells_when_a_seed_is_complete(store):
     told = []
     demand = Demand.of([tiny_study("a"), tiny_study("b", epochs=5)])
-    train(demand, FakeEngine(), DATA, store, on_seed=lambda done, asked: told.append((done, asked)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    train(demand, FakeEngine(), DATA, store, on_seed=lambda *seeds: told.append(seeds))
+    assert told == [((0,), 3), ((0, 1), 3), ((0, 1, 2), 3)]
 
 
 def test_seeds_complete_before_are_counted(store):
     train(Demand.of([tiny_study()], seeds=[0, 1]), FakeEngine(), DATA, store)
     told = []
     train(Demand.of([tiny_study()]), FakeEngine(), DATA, store, on_seed=lambda *seeds: told.append(seeds))
-    assert told == [(3, 3)]
+    assert told == [((0, 1, 2), 3)]
 
 
 def test_the_plan_is_told_before_the_first_record(store):

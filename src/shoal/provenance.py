@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from shoal import __version__
 from shoal.engines import Engine
 
 LIBRARIES = ("numpy", "scipy", "msgspec", "altair", "vl-convert-python")
@@ -30,7 +31,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of Shoal, Python, and what the numbers and figures depend on."""
-    found = {"shoal": shoal_version(), "python": sys.version.split()[0]}
+    found = {"shoal": __version__, "python": sys.version.split()[0]}
     return found | {name: _version(name) for name in LIBRARIES}
 
 
@@ -38,11 +39,6 @@ def engine_facts(engine: Engine) -> dict[str, Any]:
     """Its name, and where it has them its instruction set and number of threads."""
     facts = {name: getattr(engine, name, None) for name in ("name", "instruction_set", "threads")}
     return {name: value for name, value in facts.items() if value is not None}
-
-
-def shoal_version() -> str:
-    """The installed version."""
-    return _version("shoal")
 
 
 def _version(name: str) -> str:

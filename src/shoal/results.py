@@ -5,11 +5,12 @@ It trains nothing. Where the data is a stand-in, the study is asked of the stand
 hashes, so that a run on drawn garments never passes for one on Fashion-MNIST.
 """
 
+import copy
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -66,6 +67,12 @@ class StoredResults:
         self.seeds = tuple(seeds if seeds is not None else study.seeds if study else ())
         self._data = data
         self._logits: dict[Run, np.ndarray] = {}
+
+    def on_seeds(self, seeds: Sequence[int]) -> Self:
+        """The same results, looking at these seeds only; what was computed is shared."""
+        other = copy.copy(self)
+        other.seeds = tuple(seeds)
+        return other
 
     def histories(self, config: Config) -> list[History]:
         """What is stored of each seed's run of a config, unfinished ones included."""
@@ -136,8 +143,16 @@ class StoredResults:
         known = "; ".join(point.label for point in points) or "none"
         raise StudyError(f"The study has no point {dict(values)}. Its points: {known}.")
 
+    def _is_whole(self, history: History) -> bool:
+        """Finished or diverged, and with all weights that its study keeps."""
+        if history.status == "unfinished":
+            return False
+        last = history.epochs + (history.diverged_at is None)
+        kept = range(last) if self.study and self.study.keep_weights else range(history.run.config.epochs, last)
+        return set(kept) <= set(self.store.weight_epochs(history.run, self.engine.name))
+
     def _curves(self, point: Point) -> Curves:
-        ended = [history for history in self.histories(point.config) if history.status != "unfinished"]
+        ended = [history for history in self.histories(point.config) if self._is_whole(history)]
         epochs = point.config.epochs
         steps = steps_per_epoch(point.config, self.dataset(point.config.data)) * epochs
         columns = {name: _rows([_outcome(history, name) for history in ended], epochs + 1) for name in METRICS}

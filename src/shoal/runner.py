@@ -87,7 +87,7 @@ def train(
     *,
     on_plan: Callable[[tuple[Task, ...]], None] | None = None,
     on_record: Callable[[EpochRecord], None] | None = None,
-    on_seed: Callable[[int, int], None] | None = None,
+    on_seed: Callable[[tuple[int, ...], int], None] | None = None,
 ) -> Outcome:
     """Train what the store does not have yet, and store it epoch by epoch.
 
@@ -96,7 +96,7 @@ def train(
         store: opened with ``write=True``.
         on_plan: called once with the tasks, before the first of them begins.
         on_record: called with each record once it is stored.
-        on_seed: called with (seeds complete, seeds asked for) whenever one more seed is complete.
+        on_seed: called with the seeds complete and the number asked for, whenever one more is complete.
 
     Raises:
         StoreError: the store has runs on other data of the same name.
@@ -118,7 +118,7 @@ def train(
                 if on_record:
                     on_record(record)
                 if ends(record) and seeds.complete(record.run.seed) and on_seed:
-                    on_seed(seeds.done, seeds.asked)
+                    on_seed(seeds.done, len(seeds.asked))
     return Outcome(len(tasks), _diverged(demand, store, engine.name))
 
 
@@ -161,17 +161,19 @@ def run(
 
 
 class _Seeds:
-    """Counts the seeds whose every task has ended."""
+    """Which seeds have no task left."""
 
     def __init__(self, runs: Sequence[Run], tasks: Sequence[Task]) -> None:
         self._left = Counter(task.run.seed for task in tasks)
-        self.asked = len({run.seed for run in runs})
-        self.done = self.asked - len(self._left)
+        self.asked = tuple(dict.fromkeys(run.seed for run in runs))
+
+    @property
+    def done(self) -> tuple[int, ...]:
+        return tuple(seed for seed in self.asked if not self._left[seed])
 
     def complete(self, seed: int) -> bool:
         """One task of this seed has ended: was it the last?"""
         self._left[seed] -= 1
-        self.done += self._left[seed] == 0
         return self._left[seed] == 0
 
 

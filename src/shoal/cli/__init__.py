@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: each command parses, calls what does the work, and prints. Nothing is computed here.
+
+Results go to stdout, progress and errors to stderr. Importing this room imports click and nothing heavier.
+"""
+
+import sys
+from typing import Any, TextIO
+
+import click
+
+from shoal import __version__
+from shoal.cli.about import data, doctor
+from shoal.cli.report import report
+from shoal.cli.stored import export, list_runs, show
+from shoal.cli.training import plan, run
+from shoal.errors import ShoalError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Commands in the order in which one meets them, not in that of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="shoal %(version)s")
+def shoal() -> None:
+    """Train schools of small neural networks at once, and tell what the curves prove.
+
+    Exit codes: 0 done, 1 error, 2 usage or study error, 3 finished but some runs diverged,
+    4 data missing or damaged, 5 store locked or too new, 130 interrupted.
+    """
+
+
+for command in (report, run, plan, list_runs, show, export, data, doctor):
+    shoal.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code."""
+    sys.exit(run_command(arguments))
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """Run a command; every error that Shoal or click raises on purpose becomes a line on stderr and a code."""
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_to_print(stream)
+    try:
+        return shoal.main(arguments, prog_name="shoal", standalone_mode=False) or 0
+    except ShoalError as error:
+        click.echo(f"shoal: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("shoal: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # `shoal list | head`: whoever read has read enough
+        sys.stderr.close()
+        return 1
+
+
+def _never_fail_to_print(stream: TextIO | Any) -> None:
+    """A terminal that cannot show "●" shows "?"."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`shoal run` and `shoal plan`: train a study, or tell what that would be."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shoal.cli.options import Setting, as_json, seeds_option, shared
+from shoal.cli.text import columns, print_json
+from shoal.errors import StudyError
+
+if TYPE_CHECKING:
+    from shoal.analysis.curves import Curves
+    from shoal.data import Dataset
+    from shoal.study import Study
+
+DIVERGED = 3
+
+
+@click.command()
+@click.argument("study", metavar="STUDY")
+@seeds_option
+@as_json
+@shared
+def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
+    """Train a STUDY: a Python file, or a built-in name such as learning-rates or 1.2."""
+    click.echo("Reading the data ...", err=True)
+    from shoal.progress import Board
+    from shoal.results import StoredResults, on_data
+    from shoal.runner import Demand, train
+    from shoal.store import Store
+    from shoal.terminal import view
+
+    studies, own = find_studies(study)
+    data = setting.datasets({point.config.data for each in studies for point in each.points}, own)
+    here, asked = [on_data(each, data) for each in studies], range(seeds) if seeds else None
+    engine = setting.engine()
+    with Store.open(setting.store_path(), write=True) as store:
+        with view(Board(here, asked, store.progress(engine.name))) as screen:
+            trained_on = {dataset.name: dataset for dataset in data.values()}
+            try:
+                demand = Demand.of(here, asked)
+                outcome = train(demand, engine, trained_on, store, on_plan=screen.plan, on_record=screen.record)
+            except KeyboardInterrupt:
+                screen.say("Stopped. What was trained is stored; the same command goes on from there.")
+                raise
+        found = {each.name: StoredResults(store, each, data, engine, seeds=asked).all() for each in studies}
+    _print_results(found, as_json)
+    return DIVERGED if outcome.diverged else 0
+
+
+@click.command()
+@click.argument("study", metavar="STUDY")
+@seeds_option
+@as_json
+@shared
+def plan(setting: Setting, study: str, seeds: int | None, as_json: bool) -> None:
+    """Tell what `run` would train, and what is in the store already."""
+    from shoal.results import on_data
+    from shoal.runner import Demand, pending
+    from shoal.store import Store
+
+    studies, own = find_studies(study)
+    data = setting.datasets({point.config.data for each in studies for point in each.points}, own)
+    demand = Demand.of([on_data(each, data) for each in studies], range(seeds) if seeds else None)
+    with Store.open(setting.store_path()) as store:
+        tasks = pending(demand, store, setting.engine().name)
+    asked = len({run.trajectory for run in demand.runs})
+    rows = [
+        {
+            "run": task.run.trajectory,
+            "model": task.run.config.model.name,
+            "optimizer": _optimizer(task.run.config.optimizer),
+            "batch_size": task.run.config.batch_size,
+            "data": task.run.config.data,
+            "seed": task.run.seed,
+            "from_epoch": task.start,
+            "to_epoch": task.run.config.epochs,
+        }
+        for task in tasks
+    ]
+    if as_json:
+        return print_json("plan", runs=asked, tasks=rows)
+    epochs = sum(task.epochs for task in tasks)
+    click.echo(
+        f"{asked:,} runs asked for, {asked - len(tasks):,} in the store, {len(tasks):,} to train: {epochs:,} epochs."
+    )
+    if rows:
+        head = ("run", "model", "optimizer", "batch", "data", "seed", "epochs")
+        click.echo(columns(head, [_task(row) for row in rows], right=(3, 5)))
+    return None
+
+
+def find_studies(name: str) -> "tuple[list[Study], Mapping[str, Dataset]]":
+    """The studies of a Python file with the data it brings, or a built-in one.
+
+    Raises:
+        StudyError: it is neither, or the section trains nothing.
+    """
+    if name.endswith(".py") or Path(name).is_file():
+        from shoal import studyfile
+
+        file = studyfile.read(name)
+        return list(file.studies), file.data
+    from shoal import studies
+
+    section = studies.find(name)
+    if section.study is None:
+        raise StudyError(f"Section {section.id} trains nothing. See it with `shoal report --sections {section.id}`.")
+    return [section.study], {}
+
+
+def _task(row: Mapping[str, Any]) -> list[str]:
+    epochs = f"{row['from_epoch']} to {row['to_epoch']}"
+    names = ("model", "optimizer", "batch_size", "data", "seed")
+    return [row["run"][:8], *(str(row[name]) for name in names), epochs]
+
+
+def _optimizer(spec: Any) -> str:
+    return f"{type(spec).__name__} {spec.lr:g}"
+
+
+def _print_results(found: "Mapping[str, list[Curves]]", as_json: bool) -> None:
+    rows = {name: [_result(curves) for curves in points] for name, points in found.items()}
+    if as_json:
+        return print_json("run", studies=rows)
+    for name, results in rows.items():
+        click.echo(f"\n{name}")
+        head = ("", "n", "validation loss", "validation accuracy", "diverged", "config")
+        click.echo(columns(head, [_cells(result) for result in results], right=(1,)))
+    return None
+
+
+def _result(curves: "Curves") -> dict[str, Any]:
+    from shoal.analysis.statistics import mean_interval
+
+    loss, accuracy = (mean_interval(curves.final(name)) for name in ("validation_loss", "validation_accuracy"))
+    return {
+        "label": curves.label,
+        "hash": curves.config.hash,
+        "n": len(curves.seeds),
+        "diverged": sum(at is not None for at in curves.diverged_at),
+        "validation_loss": vars(loss),
+        "validation_accuracy": vars(accuracy),
+    }
+
+
+def _cells(result: Mapping[str, Any]) -> list[str]:
+    from shoal.analysis.statistics import Summary
+    from shoal.wording import measured
+
+    loss, accuracy = (measured(Summary(**result[name])) for name in ("validation_loss", "validation_accuracy"))
+    return [result["label"], str(result["n"]), loss, accuracy, str(result["diverged"] or ""), result["hash"][:8]]

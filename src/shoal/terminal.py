@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Progress as people see it, on stderr: a live picture of all runs in a terminal, plain lines elsewhere.
+
+Results never come here; they go to stdout. `NO_COLOR` is honoured.
+"""
+
+import sys
+from collections.abc import Sequence
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
+
+from shoal.engines import EpochRecord
+from shoal.plan import Task
+from shoal.progress import Board, Cell, duration, sparkline
+from shoal.wording import fixed
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+SECONDS_BETWEEN_LINES = 5.0
+STYLES = {"●": "default", "·": "bright_black", "×": "red", "○": "blue", "◔": "blue", "◑": "blue", "◕": "blue"}
+MOST_RUNNING = 8
+SPARK_WIDTH = 24
+
+
+class View(Protocol):
+    """Something that shows a `Board`; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def plan(self, tasks: tuple[Task, ...]) -> None:
+        """Training begins."""
+
+    def record(self, record: EpochRecord) -> None:
+        """An epoch has been stored."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+
+def view(board: Board, stream: TextIO | None = None) -> View:
+    """The live picture if ``stream`` (stderr) is a terminal, else lines."""
+    stream = stream or sys.stderr
+    return Live(board, stream) if stream.isatty() else Lines(board, stream)
+
+
+class Lines:
+    """A plain line every few seconds."""
+
+    def __init__(self, board: Board, stream: TextIO) -> None:
+        self.board, self.stream = board, stream
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.board.trained:
+            self.say(summary(self.board))
+
+    def plan(self, tasks: tuple[Task, ...]) -> None:
+        self.board.plan(tasks)
+        self.say(announcement(tasks))
+
+    def record(self, record: EpochRecord) -> None:
+        self.board.record(record)
+        if monotonic() >= self._next:
+            self._next = monotonic() + SECONDS_BETWEEN_LINES
+            self.say(f"{summary(self.board)} · {latest(self.board, record)}")
+
+    def say(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+
+class Live:
+    """A picture of all runs that is redrawn in place, a few times a second."""
+
+    def __init__(self, board: Board, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self.board = board
+        self.console = Console(file=stream, highlight=False)
+        self._live = RichLive(
+            get_renderable=lambda: picture(self.board, self.console.width, self.console.height),
+            console=self.console,
+            refresh_per_second=5,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *given: Any) -> None:
+        self._live.__exit__(*given)
+
+    def plan(self, tasks: tuple[Task, ...]) -> None:
+        self.board.plan(tasks)
+
+    def record(self, record: EpochRecord) -> None:
+        self.board.record(record)
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+
+# ---- in words -----------------------------------------------------------------------------------------
+
+
+def announcement(tasks: Sequence[Task]) -> str:
+    """What is about to happen."""
+    if not tasks:
+        return "Every run is in the store already."
+    return f"Training {len(tasks):,} runs, {sum(task.epochs for task in tasks):,} epochs."
+
+
+def summary(board: Board) -> str:
+    """``"412 of 1,370 epochs · 38.2 epochs/s · about 25 s left"``."""
+    done, total = board.epochs
+    parts = [f"{done:,} of {total:,} epochs"]
+    if board.trained:
+        parts.append(f"{board.rate:.1f} epochs/s")
+    if board.left is not None and done < total:
+        parts.append(f"about {duration(board.left)} left")
+    return " · ".join(parts)
+
+
+def latest(board: Board, record: EpochRecord) -> str:
+    """Where the run stands whose epoch just ended."""
+    cell = board.cells[record.run.trajectory]
+    if cell.diverged:
+        return f"{cell.label}, seed {cell.run.seed}: diverged at step {record.diverged_at:,}"
+    return f"{cell.label}, seed {cell.run.seed}: epoch {cell.done} of {cell.total}, {_standing(cell)}"
+
+
+def _standing(cell: Cell) -> str:
+    return f"loss {fixed(cell.loss, 3)}, accuracy {fixed(cell.accuracy, 3)}"
+
+
+# ---- as a picture -------------------------------------------------------------------------------------
+
+
+def picture(board: Board, width: int, height: int = 40) -> "RenderableType":
+    """Every study with a mark a run, then the runs that are going on, then how far it all is."""
+    from rich.console import Group
+    from rich.text import Text
+
+    indent = max((len(name) for name, row in board.rows if row), default=0) + 2
+    studies = [_study(name, row, indent, width) for name, row in board.rows if row]
+    room = height - sum(len(lines) for lines in studies) - 5
+    running = board.running[: max(min(MOST_RUNNING, room), 0)]
+    labels = max((len(_name(cell)) for cell in running), default=0)
+    return Group(
+        *(line for lines in studies for line in lines),
+        Text(),
+        *(_running(cell, min(labels, width // 3), width) for cell in running),
+        *([Text()] if running else []),
+        _bar(board, width),
+    )
+
+
+def _study(name: str, row: dict[int, list[Cell]], indent: int, width: int) -> "list[Text]":
+    """The study's name, then its marks, seed by seed, on as many lines as they need."""
+    from rich.text import Text
+
+    lines = [Text(name.ljust(indent))]
+    for cells in row.values():
+        if lines[-1].cell_len > indent and lines[-1].cell_len + len(cells) > width:
+            lines.append(Text(" " * indent))
+        for cell in cells:
+            if lines[-1].cell_len >= width:
+                lines.append(Text(" " * indent))
+            lines[-1].append(cell.mark, style=STYLES[cell.mark])
+        lines[-1].append(" ")
+    return lines
+
+
+def _running(cell: Cell, labels: int, width: int) -> "Text":
+    from rich.text import Text
+
+    line = Text(f"{_name(cell):<{labels}.{labels}}  ", no_wrap=True, overflow="crop")
+    line.append(f"{sparkline(cell.trail, SPARK_WIDTH):<{SPARK_WIDTH}}", style="blue")
+    line.append(f"  epoch {cell.done:>2} of {cell.total}", style="bright_black")
+    line.append(f"  {_standing(cell)}")
+    line.truncate(width)
+    return line
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.label}, seed {cell.run.seed}"
+
+
+def _bar(board: Board, width: int) -> "Text":
+    from rich.text import Text
+
+    done, total = board.epochs
+    words = summary(board)
+    room = max(min(width - len(words) - 2, 40), 0)
+    full = room * done // max(total, 1)
+    return Text.assemble(("━" * full, "blue"), ("━" * (room - full), "bright_black"), "  " if room else "", words)
