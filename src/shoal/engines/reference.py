@@ -10,7 +10,7 @@ Y×X places a window takes. ``d`` before a name is the derivative of the loss by
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from math import isfinite, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +110,7 @@ def avg_pool2d_backward(dout: Array, inp: Array, kernel: int, stride: int, paddi
 
 def flatten_forward(inp: Array) -> Array:
     """out (B, C·H·W) is inp (B, C, H, W), channel-major."""
-    return inp.reshape(len(inp), -1)
+    return inp.reshape(len(inp), prod(inp.shape[1:]))
 
 
 def flatten_backward(dout: Array, inp: Array) -> Array:
