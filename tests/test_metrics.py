@@ -101,12 +101,6 @@ def test_confusion_has_true_classes_in_rows():
     assert matrix.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
-def test_a_unit_is_dead_when_no_input_wakes_it():
-    inputs = np.array([[1.0], [-1.0]])
-    weight, bias = np.array([[1.0], [1.0], [0.0]]), np.array([0.0, -2.0, 0.0])
-    assert metrics.dead_units(inputs, weight, bias).tolist() == [False, True, True]
-
-
 def test_time_to_takes_a_target_for_each_seed():
     two = np.repeat(falling, 2, axis=0)
     assert metrics.time_to(np.arange(4), two, np.array([0.75, 0.5])) == pytest.approx([1.5, 2])

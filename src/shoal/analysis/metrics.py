@@ -102,13 +102,3 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     """int64 (classes, classes): how many images of the row's class were taken for the column's."""
     pairs = labels.astype(np.int64) * classes + predicted.astype(np.int64)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def dead_units(inputs: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """bool (units,): the ReLU units that no input wakes, so that their weights have no gradient.
-
-    Args:
-        inputs: (n, features), scaled as the network sees them.
-        weight: (units, features); bias: (units,).
-    """
-    return np.asarray((inputs @ weight.T + bias <= 0).all(axis=0))

@@ -155,6 +155,12 @@ def outcome_table(
 def row_cells(numbers: Summary) -> list[str]:
     """Mean, standard deviation and interval, with the digits that the interval allows."""
     sd = "–" if numbers.sd is None else wording.significant(numbers.sd, 2)
+    if not numbers.sd:  # one seed, or seeds that are all alike: no interval to choose digits by
+        return [
+            wording.fixed(numbers.mean, 3) if numbers.n else "–",
+            sd,
+            wording.interval(numbers.low, numbers.high, 3),
+        ]
     return [wording.mean(numbers), sd, wording.interval(numbers.low, numbers.high)]
 
 
@@ -199,5 +205,9 @@ def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **opti
         ]
         drawn.append((each.label, lines))
         listed += [{"configuration": each.label, **row} for row in figures.curve_rows(lines, x="epoch", y=metric)]
-    chart = figures.multiples(drawn, x_title="epoch", y_title=metric, dashed=("training",), **options)
+    if len(drawn) == 1:
+        options.pop("columns", None)
+        chart = figures.curves(drawn[0][1], x_title="epoch", y_title=metric, dashed=("training",), **options)
+    else:
+        chart = figures.multiples(drawn, x_title="epoch", y_title=metric, dashed=("training",), **options)
     return Figure(name, chart, caption, listed, wide)

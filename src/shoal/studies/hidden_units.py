@@ -30,6 +30,8 @@ def config(hidden: int) -> Config:
 
 
 STUDY = Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256]))
+PROBED = 10_000
+"""Training images, the first ones, that may wake a unit."""
 
 
 def chapter(results: Results) -> list[Block]:
@@ -76,7 +78,8 @@ def alone(one: Curves, linear: Curves | None, dead: np.ndarray) -> str:
     return (
         f"{told_end}, and with softmax regression, the linear classifier, at {told(linear, ACCURACY)}: {gap}. One unit "
         f"hands on one number, so that all logits move along one line, where a linear classifier lets each go its own "
-        f"way. A unit that no training image wakes is dead and learns no more: that is so {how_often(dead == 1)}."
+        f"way. A unit that wakes for none of the first {PROBED:,} training images counts as dead: it is so "
+        f"{how_often(dead == 1)}."
     )
 
 
@@ -106,10 +109,10 @@ def asleep(found: dict[int, Curves], dead: dict[int, np.ndarray]) -> str:
     if not dead:
         return ""
     if not shares:
-        return "Dead units, which no training image wakes, there are none after training, at any width."
+        return f"Dead units, which wake for none of the first {PROBED:,} training images, there are none at any width."
     named = [f"{wording.percent(share, 1)} with {found[hidden].label}" for hidden, share in shares.items()]
     rest = " and none elsewhere" if len(shares) < len(dead) else ""
-    return f"The share of dead units, which no training image wakes, is {wording.listed(named)}{rest}."
+    return f"The share of dead units, which wake for none of those images, is {wording.listed(named)}{rest}."
 
 
 def _dead(results: Results, curves: Curves) -> np.ndarray:
@@ -120,14 +123,12 @@ def _dead(results: Results, curves: Curves) -> np.ndarray:
 
 
 def _share(results: Results, curves: Curves, seed: int) -> float:
-    weights = results.weights(curves.config, seed)
+    from shoal.probes import gradients
+
     dataset = results.dataset(curves.config.data)
-    scale, shift = scaling(curves.config, dataset)
-    dead = np.ones(len(weights["1.bias"]), bool)
-    for block in np.array_split(dataset.train.images, max(len(dataset.train) // 10_000, 1)):
-        pixels = block.reshape(len(block), -1) * scale + shift
-        dead &= metrics.dead_units(pixels, weights["1.weight"], weights["1.bias"])
-    return float(dead.mean())
+    weights, scaled = results.weights(curves.config, seed), scaling(curves.config, dataset)
+    (layer,) = gradients.dead_units(curves.config.model, weights, dataset.train.images[:PROBED], scaled)
+    return layer["share"]
 
 
 def _panels(wide: Curves, narrow: Curves) -> Figure:

@@ -1,9 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 1.2: softmax regression at seven learning rates, and the curvature that decides which are stable."""
 
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from shoal import wording
+from shoal.analysis import metrics
+from shoal.analysis.curves import Curves
+from shoal.analysis.statistics import mean_interval
+from shoal.engines import scaling
 from shoal.models import normal, softmax_regression
 from shoal.optimizers import SGD
-from shoal.studies.section import Block, Results, Section
+from shoal.studies import compose
+from shoal.studies.clauses import (
+    ACCURACY,
+    LOSS,
+    Quantity,
+    difference,
+    geometric,
+    how_often,
+    ranking,
+    rows,
+    summary,
+    told,
+    versus,
+)
+from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
 
@@ -18,8 +42,187 @@ def config(lr: float) -> Config:
     )
 
 
+STUDY = Study("learning-rates", config, Grid(lr=[0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0]), keep_weights=True)
+NOTABLE = "lr 0.12"
+SWAY = 5.0
+"""Percent: a loss that rises further than this above its earlier low is said to sway."""
+REBOUND = Quantity("rebound in %", lambda curves: 100 * metrics.worst_rebound(curves.validation_loss))
+PROBED_SEEDS, PROBED_EPOCHS, PROBED_IMAGES = 3, (0, 1, 2, 5, 10), 4_000
+"""Where curvature is measured: the first seeds, the epochs, and how many training images."""
+
+
 def chapter(results: Results) -> list[Block]:
-    return []
+    found = compose.finished(STUDY, results, lambda lr: f"lr {lr:g}")
+    opening = compose.opening(STUDY, found, "Softmax regression", results, "only the learning rate differs")
+    split = "Validation is the official test split, here and below, as in the textbook; no choice is made by it."
+    blocks: list[Block] = [opening, Prose(split)]
+    group = list(found.values())
+    if not group:
+        return blocks
+    blocks += _curves(group)
+    said = [slow(found), ranking(group, LOSS, "lowest", "at"), sway(group), notable(found)]
+    blocks.append(Prose(" ".join(filter(None, said))))
+    blocks.append(compose.outcome_table("learning-rates", group, _caption(group), (LOSS, ACCURACY, REBOUND)))
+    products = {one.label: stability(results, one) for one in group}
+    blocks += [_curvature(group, products), Prose(critical(group, products))]
+    return blocks
+
+
+def slow(found: dict[float, Curves]) -> str:
+    """When lr 0.05 has the loss at which lr 0.001 ends."""
+    if 0.001 not in found or 0.05 not in found:
+        return ""
+    slowest, medium = found[0.001], found[0.05]
+    left, right = rows(slowest, medium)
+    target = LOSS.of(slowest)[left]
+    epochs = metrics.time_to(medium.epochs, medium.validation_loss[right], target)
+    ends = f"At {slowest.label} validation loss is {told(slowest, LOSS)} after {slowest.config.epochs} epochs"
+    reached = np.isfinite(epochs)
+    if not reached.any():
+        return f"{ends}, which {medium.label} never reaches."
+    some = "" if reached.all() else f" {how_often(reached)}"
+    if (epochs[reached] <= 1).all():
+        return f"{ends}, which {medium.label} passes{some} within its first epoch."
+    return f"{ends}, which {medium.label} reaches{some} after {wording.measured(mean_interval(epochs[reached]), 1)} epochs."
+
+
+def sways(curves: Curves) -> bool:
+    """Whether the mean rebound is beyond `SWAY`, or a run diverged."""
+    return any(at is not None for at in curves.diverged_at) or summary(curves, REBOUND).mean > SWAY
+
+
+def sway(group: Sequence[Curves]) -> str:
+    """Which rates sway, and whether all larger ones do."""
+    meaning = f"Say that a rate sways if its validation loss, after the first epoch, rises more than {SWAY:g}% above"
+    meaning += " its earlier low, on average, or if a run diverges."
+    swaying = [one for one in group if sways(one)]
+    if not swaying:
+        return f"{meaning} None of these rates does."
+    first = group.index(swaying[0])
+    calm = [one.label for one in group[first:] if one not in swaying]
+    beyond = f"but not {wording.listed(calm)}" if calm else "and so does every larger one"
+    far = summary(swaying[0], REBOUND)
+    by = f"by {wording.measured(far, 1)}%" if far.n else "where every run diverged"
+    if first == len(group) - 1:
+        return f"{meaning} Only {swaying[0].label} does, {by}."
+    return f"{meaning} The smallest that does is {swaying[0].label}, {by}, {beyond}."
+
+
+def notable(found: dict[float, Curves]) -> str:
+    """The rate that the original calls unstable beside the largest it calls stable."""
+    if 0.1 not in found or 0.12 not in found:
+        return ""
+    stable, unstable = found[0.1], found[0.12]
+    a, b = f"at {unstable.label}", f"at {stable.label}"
+    loss = versus(difference(unstable, stable, LOSS), "final validation loss", a, b)
+    rebound = versus(difference(unstable, stable, REBOUND), "the rebound in percent", a, b, decimals=1)
+    return (
+        f"The original calls {unstable.label} unstable: here its loss rebounds by {told(unstable, REBOUND, 1)}%, "
+        f"against {told(stable, REBOUND, 1)}% at {stable.label}; {rebound}; {loss}."
+    )
+
+
+def _caption(group: Sequence[Curves]) -> str:
+    return (
+        f"After {group[0].config.epochs} epochs. The rebound is how far validation loss, after the first epoch, ever "
+        f"rose above its earlier low."
+    )
+
+
+# ---- curvature ----------------------------------------------------------------------------------------
+
+
+def stability(results: Results, curves: Curves) -> np.ndarray:
+    """lr · λ / 2 of the first seeds, (seeds, epochs probed): above 1 a parabola of that curvature is unstable."""
+    seeds = curves.seeds[:PROBED_SEEDS]
+    eigenvalues = [[_eigenvalue(results, curves, seed, epoch) for epoch in PROBED_EPOCHS] for seed in seeds]
+    return curves.config.optimizer.lr * np.array(eigenvalues, float) / 2
+
+
+def _eigenvalue(results: Results, curves: Curves, seed: int, epoch: int) -> float:
+    """The largest eigenvalue of the Hessian of the training loss; NaN after divergence."""
+    row = curves.seeds.index(seed)
+    if not np.isfinite(curves.validation_loss[row, epoch]):
+        return float("nan")
+    key = f"curvature/{curves.config.hash if epoch else 'start'}/{seed}/{epoch}"
+    return float(results.probe(key, partial(_measure, results, curves, seed, epoch)))
+
+
+def _measure(results: Results, curves: Curves, seed: int, epoch: int) -> float:
+    from shoal.probes import gradients
+
+    dataset = results.dataset(curves.config.data)
+    images, labels = dataset.train.images[:PROBED_IMAGES], dataset.train.labels[:PROBED_IMAGES]
+    weights, scaled = results.weights(curves.config, seed, epoch), scaling(curves.config, dataset)
+    return gradients.curvature(curves.config.model, weights, images, labels, scaled, tolerance=1e-3)["eigenvalue"]
+
+
+def critical(group: Sequence[Curves], products: dict[str, np.ndarray]) -> str:
+    """The critical rate at the start, which rates lie above it, and whether those are the ones that sway."""
+    rate = group[0].config.optimizer.lr
+    start = geometric(rate / products[group[0].label][:, 0])
+    above = [one for one in group if geometric(products[one.label][:, 0]).mean > 1]
+    last = [one.label for one in group if geometric(products[one.label][:, -1]).mean > 1]
+    swaying = [one for one in group if sways(one)]
+    if [one.label for one in above] == [one.label for one in swaying]:
+        agree = "These are the rates that sway" if above else "None is, and none sways"
+    else:
+        names = wording.listed([one.label for one in swaying])
+        agree = f"The rates that sway are others: {names}" if swaying else "Yet none of them sways"
+    beyond = wording.listed([one.label for one in above])
+    return (
+        f"On a parabola of curvature λ, gradient descent is unstable above a learning rate of 2/λ. The largest "
+        f"curvature of the training loss, measured on the first {PROBED_IMAGES:,} training images, puts that rate at "
+        f"{wording.measured(start, 3)} before training. Above it: {beyond}. {agree}. After {PROBED_EPOCHS[-1]} epochs "
+        f"the rates above the 2/λ of the place they have come to: {wording.listed(last)}."
+    )
+
+
+# ---- figures ------------------------------------------------------------------------------------------
+
+
+def _curves(group: list[Curves]) -> list[Figure]:
+    from shoal import figures
+
+    n = compose.seeds(group)
+    look = {"ordered": True, "accent": NOTABLE, "facet": True, "columns": 4, "wide": True}
+    losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
+    loss = f"Validation loss, each rate before the others in grey. It ends {compose.spread(group, LOSS, 'at')}."
+    accuracy = f"Validation accuracy ends {compose.spread(group, ACCURACY, 'at')}. {n}."
+    swaying = [one.label for one in group if sways(one)]
+    step = f"The loss of every step. Rates that sway by the measure below: {wording.listed(swaying)}. {n}."
+    chart = figures.steps(losses, x_title="epoch", ordered=True, accent=NOTABLE, facet=True, columns=4)
+    return [
+        compose.epoch_figure("learning-rates-loss", "validation_loss", group, f"{loss} {n}.", since=1, **look),
+        compose.epoch_figure("learning-rates-accuracy", "validation_accuracy", group, accuracy, since=1, **look),
+        Figure("learning-rates-step-losses", chart, step, figures.steps_rows(losses, x="epoch"), wide=True),
+    ]
+
+
+def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
+    from shoal import figures
+
+    epochs = np.array(PROBED_EPOCHS, float)
+    lines = [(one.label, epochs, products[one.label]) for one in group]
+    most = max(len(values) for values in products.values())
+    ends = {one.label: geometric(products[one.label][:, -1]).mean for one in group}
+    known = {label: end for label, end in ends.items() if np.isfinite(end)}
+    nearest = min(known, key=lambda label: abs(np.log(known[label])), default="")
+    caption = (
+        "Learning rate times curvature, lr · λ / 2, along the run: above 1 a parabola so curved would be unstable."
+        + (f" Nearest to 1 at the end is {nearest}, at {wording.significant(known[nearest], 2)}." if nearest else "")
+        + f" {wording.seeds(most)}."
+    )
+    chart = figures.curves(
+        lines,
+        x_title="epoch",
+        y_title="lr · λ / 2",
+        ordered=True,
+        accent=NOTABLE,
+        log_y=True,
+        y_rules=[(1.0, "unstable above")],
+    )
+    return Figure("learning-rates-curvature", chart, caption, figures.curve_rows(lines, x="epoch", y="lr_lambda_2"))
 
 
 SECTION = Section(
@@ -29,5 +232,5 @@ SECTION = Section(
     original="Small LR (0.001): very slow convergence, high validation loss. Medium LR (0.05–0.1, .05): fast "
     "convergence, lowest validation loss, stable training. Large LR (>0.1, .12): unstable, swaying validation loss.",
     chapter=chapter,
-    study=Study("learning-rates", config, Grid(lr=[0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0]), keep_weights=True),
+    study=STUDY,
 )

@@ -44,10 +44,8 @@ def chapter(results: Results) -> list[Block]:
     accuracy = f"Validation accuracy is {each(group, ACCURACY, 'after')}."
     n = compose.seeds(group)
     blocks += [
-        compose.panels("lenet-loss", "loss", [longest], f"{loss} {n}.", columns=1, x_rules=marks, height=240),
-        compose.panels(
-            "lenet-accuracy", "accuracy", [longest], f"{accuracy} {n}.", columns=1, x_rules=marks, height=240
-        ),
+        compose.panels("lenet-loss", "loss", [longest], f"{loss} {n}.", x_rules=marks, height=240),
+        compose.panels("lenet-accuracy", "accuracy", [longest], f"{accuracy} {n}.", x_rules=marks, height=240),
         Prose(" ".join(filter(None, [levels(group), gains(longest, list(found)), overfitting(longest)]))),
         compose.outcome_table("lenet-epochs", group, "At the end of each.", (TRAINING, LOSS, ACCURACY)),
     ]

@@ -1,9 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.1: the sigmoid's derivative, and what is left of the gradient in networks of one to eight hidden layers."""
 
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from shoal import streams, wording
+from shoal.analysis.curves import Curves
+from shoal.engines import scaling
 from shoal.models import mlp
 from shoal.optimizers import SGD
-from shoal.studies.section import Block, Results, Section
+from shoal.studies import compose
+from shoal.studies.clauses import ACCURACY, difference, each, fold, geometric, versus
+from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
 WIDTH = 64
@@ -19,8 +29,175 @@ def config(activation: str, depth: int) -> Config:
     )
 
 
+STUDY = Study("vanishing-gradients", config, Grid(activation=["sigmoid", "relu"], depth=range(1, 9)))
+NAMES = {"sigmoid": "sigmoid", "relu": "ReLU"}
+MOMENTS = {"start": "before training", "end": "after training"}
+PROBED_SEEDS, PROBED_IMAGES = 3, 2_000
+"""Gradients are measured for the first seeds, on so many training images."""
+
+Found = dict[tuple[str, int], Curves]
+Norms = dict[tuple[str, int, str], np.ndarray]
+"""(activation, depth, moment) to gradient norms (seeds, layers), first layer to last."""
+
+
 def chapter(results: Results) -> list[Block]:
-    return []
+    found: Found = compose.finished(STUDY, results, _label)
+    varies = f"activation and depth differ, and each hidden layer has {WIDTH} units"
+    blocks: list[Block] = [_sigmoid(), compose.opening(STUDY, found, "Multilayer perceptrons", results, varies)]
+    if not found:
+        return blocks
+    norms = {
+        (*key, moment): gradient_norms(results, curves, moment) for key, curves in found.items() for moment in MOMENTS
+    }
+    deepest = max(depth for _, depth in found)
+    said = [left(norms, deepest, moment) for moment in MOMENTS] + [shrink(norms, deepest)]
+    blocks += [_gradients(norms), Prose(" ".join(filter(None, said)))]
+    blocks += [_accuracy(found), Prose(cost(found, deepest))]
+    group = list(found.values())
+    blocks.append(compose.outcome_table("vanishing-gradients", group, f"After {group[0].config.epochs} epochs."))
+    return blocks
+
+
+def _label(activation: str, depth: int) -> str:
+    return f"{wording.count(depth, f'{NAMES[activation]} layer')}"
+
+
+def gradient_norms(results: Results, curves: Curves, moment: str) -> np.ndarray:
+    """(seeds, layers): the norm of each layer's weight gradient; NaN after divergence."""
+    measured = []
+    for seed, at in zip(curves.seeds[:PROBED_SEEDS], curves.diverged_at, strict=False):
+        if moment == "end" and at is not None:
+            measured.append([np.nan] * (len(curves.config.model.parameters()) // 2))
+            continue
+        key = f"layer-gradients/{curves.config.hash}/{seed}/{moment}"
+        measured.append(results.probe(key, partial(_measure, results, curves, seed, moment)))
+    return np.array(measured, float)
+
+
+def _measure(results: Results, curves: Curves, seed: int, moment: str) -> list[float]:
+    from shoal.probes import gradients
+
+    config, dataset = curves.config, results.dataset(curves.config.data)
+    start = moment == "start"
+    weights = streams.initial_weights(config.model, config.init, seed) if start else results.weights(config, seed)
+    some = dataset.train.images[:PROBED_IMAGES], dataset.train.labels[:PROBED_IMAGES]
+    layers = gradients.layer_gradients(config.model, weights, *some, scaling(config, dataset))
+    return [layer["gradient_norm"] for layer in layers]
+
+
+# ---- sentences ----------------------------------------------------------------------------------------
+
+
+def left(norms: Norms, depth: int, moment: str) -> str:
+    """How much of the last layer's gradient the first layer has, in the deepest networks."""
+    parts = []
+    for activation, name in NAMES.items():
+        if (activation, depth, moment) in norms:
+            values = norms[activation, depth, moment]
+            parts.append(f"{fold(geometric(values[:, 0] / values[:, -1]))} with {name}s")
+    if not parts:
+        return ""
+    when = MOMENTS[moment]
+    return (
+        f"{when[0].upper()}{when[1:]}, with {wording.count(depth, 'hidden layer')}, the gradient of the first layer is "
+        f"{wording.listed(parts)} as large as that of the last."
+    )
+
+
+def shrink(norms: Norms, depth: int) -> str:
+    """What one more layer does to the first layer's gradient before training."""
+    parts = []
+    for activation, name in NAMES.items():
+        shallow, deep = norms.get((activation, 1, "start")), norms.get((activation, depth, "start"))
+        if shallow is not None and deep is not None and len(shallow) == len(deep) and depth > 1:
+            factor = geometric((deep[:, 0] / shallow[:, 0]) ** (1 / (depth - 1)))
+            parts.append(f"{fold(factor)} for each further {name} layer")
+    if not parts:
+        return ""
+    return f"From one layer to {depth} the first layer's gradient changes, before training, by {wording.listed(parts)}."
+
+
+def cost(found: Found, depth: int) -> str:
+    """What the deepest and the shallowest networks reach."""
+    sigmoid, relu = (found.get((activation, depth)) for activation in NAMES)
+    parts = []
+    if sigmoid and relu:
+        a, b = f"with {sigmoid.label}", f"with {relu.label}"
+        gap = versus(difference(sigmoid, relu, ACCURACY), "validation accuracy", a, b)
+        parts.append(f"After {sigmoid.config.epochs} epochs {gap}.")
+    for activation, name in NAMES.items():
+        group = [curves for (own, _), curves in found.items() if own == activation]
+        if group:
+            parts.append(f"Accuracy of {name} networks ends {compose.spread(group, ACCURACY, 'with')}.")
+    return " ".join(parts)
+
+
+# ---- figures ------------------------------------------------------------------------------------------
+
+
+def _sigmoid() -> Figure:
+    from shoal import figures
+    from shoal.probes import gradients
+
+    curve = gradients.sigmoid_curve()
+    x = np.array([point["x"] for point in curve])
+    lines: list[tuple[str, Any, Any]] = [
+        ("sigmoid", x, np.array([point["sigmoid"] for point in curve])),
+        ("derivative", x, np.array([point["derivative"] for point in curve])),
+    ]
+    peak = max(curve, key=lambda point: point["derivative"])
+    far = min(curve, key=lambda point: abs(point["x"] - 5))
+    caption = (
+        f"The sigmoid and its derivative, which is at most {wording.significant(peak['derivative'], 3)} (at "
+        f"{peak['x']:g}) and {wording.significant(far['derivative'], 2)} at {far['x']:g}: eight in a row hand on at most "
+        f"{wording.significant(peak['derivative'] ** 8, 2)} of what comes in, not counting the weights."
+    )
+    chart = figures.lines(lines, x_title="x", y_title="value")
+    return Figure("sigmoid", chart, caption, [dict(point) for point in curve])
+
+
+def _gradients(norms: Norms) -> Figure:
+    from shoal import figures
+
+    panels, listed = [], []
+    for moment, when in MOMENTS.items():
+        for activation, name in NAMES.items():
+            depths = sorted(depth for own, depth, at in norms if (own, at) == (activation, moment))
+            lines = [(str(depth), np.arange(1.0, depth + 2), norms[activation, depth, moment]) for depth in depths]
+            panels.append((f"{name}, {when}", lines))
+            rows = figures.curve_rows(lines, x="layer", y="gradient_norm")
+            listed += [{"activation": name, "moment": when, "depth": row.pop("series"), **row} for row in rows]
+    deepest = max(depth for _, depth, _ in norms)
+    ends = {own: norms[own, deepest, "start"].min() for own in NAMES if (own, deepest, "start") in norms}
+    smallest = [f"{wording.significant(value, 2)} with {NAMES[activation]}s" for activation, value in ends.items()]
+    caption = (
+        f"The norm of the loss gradient by each layer's weights, from the first layer to the last, for each number of "
+        f"hidden layers, on {PROBED_IMAGES:,} training images. Before training the smallest of the deepest networks is "
+        f"{wording.listed(smallest)}. {wording.seeds(max(len(values) for values in norms.values()))}."
+    )
+    look: dict[str, Any] = {"ordered": True, "log_y": True, "columns": 2, "width": 380, "height": 230}
+    chart = figures.multiples(panels, x_title="layer", y_title="gradient norm", **look)
+    return Figure("gradient-norms", chart, caption, listed, wide=True)
+
+
+def _accuracy(found: Found) -> Figure:
+    from shoal import figures
+
+    lines = []
+    for activation, name in NAMES.items():
+        group = {depth: curves for (own, depth), curves in found.items() if own == activation}
+        if group:
+            n = min(len(curves.seeds) for curves in group.values())
+            values = np.stack([ACCURACY.of(curves)[:n] for curves in group.values()], axis=1)
+            lines.append((name, np.array(list(group), float), values))
+    deepest = max(depth for _, depth in found)
+    ends = [curves for (_, depth), curves in found.items() if depth == deepest]
+    caption = (
+        f"Validation accuracy after {ends[0].config.epochs} epochs against the number of hidden layers: "
+        f"{each(ends, ACCURACY, 'with')}. {compose.seeds(found.values())}."
+    )
+    chart = figures.curves(lines, x_title="hidden layers", y_title="validation accuracy", x_ticks=range(1, 9))
+    return Figure("depth-accuracy", chart, caption, figures.curve_rows(lines, x="depth", y="validation_accuracy"))
 
 
 SECTION = Section(
@@ -29,5 +206,5 @@ SECTION = Section(
     question="How much of the gradient reaches the first layer through sigmoids, and how much through ReLUs?",
     original="Vanishing Gradients with Sigmoid",
     chapter=chapter,
-    study=Study("vanishing-gradients", config, Grid(activation=["sigmoid", "relu"], depth=range(1, 9))),
+    study=STUDY,
 )
