@@ -45,7 +45,7 @@ def conv2d_forward(inp: Array, weight: Array, bias: Array, stride: int, padding:
     """out (B, O, Y, X) from inp (B, C, H, W), weight (O, C, K, K), bias (O): a dot product at each place."""
     seen = windows(inp, weight.shape[-1], stride, padding)
     out = np.tensordot(seen, weight, axes=((1, 4, 5), (1, 2, 3))) + bias  # (B, Y, X, O)
-    return np.moveaxis(out, 3, 1)
+    return np.ascontiguousarray(np.moveaxis(out, 3, 1))
 
 
 def conv2d_backward(dout: Array, inp: Array, weight: Array, stride: int, padding: int) -> tuple[Array, Array, Array]:
@@ -284,19 +284,24 @@ def layer_backward(layer: models.Layer, dout: Array, inp: Array, out: Array, wei
 NOTHING = np.empty(0)
 
 
+def layer_tensors(tensors: Tensors, index: int) -> tuple[Array, Array]:
+    """The weight and bias of the layer at ``index``, empty if it has none."""
+    return tensors.get(f"{index}.weight", NOTHING), tensors.get(f"{index}.bias", NOTHING)
+
+
 def forward(model: Model, tensors: Tensors, inputs: Array) -> list[Array]:
     """The inputs (B, C, H, W), then what each layer makes of them; the last are the logits (B, classes)."""
     activations = [inputs]
     for index, layer in enumerate(model.layers):
-        weight, bias = (tensors.get(f"{index}.{name}", NOTHING) for name in ("weight", "bias"))
-        activations.append(layer_forward(layer, activations[-1], weight, bias))
+        activations.append(layer_forward(layer, activations[-1], *layer_tensors(tensors, index)))
     return activations
 
 
 def backward(model: Model, tensors: Tensors, activations: Sequence[Array], dlogits: Array) -> dict[str, Array]:
     """The gradient of every parameter by its name, from what `forward` kept and dlogits (B, classes).
 
-    It ends at the first layer that has weights: the gradient of the pixels is never computed.
+    It ends at the first layer that has weights: nobody needs the gradient of the pixels, and for a convolution
+    it would cost as much as all the rest.
     """
     first = min(index for index, layer in enumerate(model.layers) if layer.parameters())
     grads: dict[str, Array] = {}
@@ -306,7 +311,7 @@ def backward(model: Model, tensors: Tensors, activations: Sequence[Array], dlogi
         if index == first and isinstance(layer, models.Conv2d):
             found: tuple[Array, ...] = conv2d_backward_weight(dout, inp, layer.kernel_size, layer.stride, layer.padding)
         else:
-            dout, *rest = layer_backward(layer, dout, inp, out, tensors.get(f"{index}.weight", NOTHING))
+            dout, *rest = layer_backward(layer, dout, inp, out, layer_tensors(tensors, index)[0])
             found = tuple(rest)
         grads.update(zip((f"{index}.weight", f"{index}.bias"), found, strict=False))
     return {parameter.name: grads[parameter.name] for parameter in model.parameters()}
@@ -322,8 +327,7 @@ def gradients(model: Model, tensors: Tensors, inputs: Array, labels: Labels) -> 
 def logits(model: Model, tensors: Tensors, inputs: Array) -> Array:
     """The last of `forward`, keeping only one activation at a time: what prediction needs."""
     for index, layer in enumerate(model.layers):
-        weight, bias = (tensors.get(f"{index}.{name}", NOTHING) for name in ("weight", "bias"))
-        inputs = layer_forward(layer, inputs, weight, bias)
+        inputs = layer_forward(layer, inputs, *layer_tensors(tensors, index))
     return inputs
 
 
