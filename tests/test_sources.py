@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -258,6 +259,16 @@ def test_an_interrupted_download_leaves_nothing_and_goes_on_later(
             sources.obtain(TINY, mirrors=[address])
     assert cached(tmp_path) == ["t10k-labels-idx1-ubyte.gz"]
     assert sources.obtain(TINY, mirrors=[address]).name == "tiny"
+
+
+def test_what_a_killed_download_left_is_swept(tmp_path: Path, mirrors: Mirrors) -> None:
+    folder = tmp_path / "cache" / "shoal" / "tiny"
+    folder.mkdir(parents=True)
+    for name, age in ((".old.part", 100_000), (".young.part", 10)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age,) * 2)
+    sources.obtain(TINY, mirrors=[mirrors.serve(put(tmp_path / "good"))])
+    assert [name for name in cached(tmp_path) if name.startswith(".")] == [".young.part"]
 
 
 def test_a_dead_mirror_is_asked_once(tmp_path: Path, mirrors: Mirrors, capsys: pytest.CaptureFixture[str]) -> None:

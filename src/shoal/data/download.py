@@ -8,6 +8,7 @@ bounded and never trusted; a mirror that cannot be reached is asked once, not on
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ def fetch(mirrors: Sequence[str], sizes: dict[str, int], folder: Path, verify: C
     Raises:
         DataMissing: no mirror had some file; the message says what each of them did.
     """
+    _sweep(folder)
     reachable = list(mirrors)
     for name, size in sizes.items():
         refusals = []
@@ -49,6 +51,13 @@ def fetch(mirrors: Sequence[str], sizes: dict[str, int], folder: Path, verify: C
                 refusals.append(f"{address}: {reason}")
         else:
             raise DataMissing("\n".join([f"{name} could not be fetched:", *(f"  {line}" for line in refusals)]))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left a day ago or earlier; what is younger may still be written to."""
+    for left in folder.glob(".*.part"):
+        if left.stat().st_mtime < time.time() - 86_400:
+            left.unlink(missing_ok=True)
 
 
 class _Unreachable(Exception):

@@ -237,6 +237,8 @@ def _download(official: Official, cache: Path, mirrors: Sequence[str]) -> None:
     """Whatever the cache still lacks; raises `DataMissing` saying why it cannot be had."""
     if os.environ.get("SHOAL_OFFLINE", "0") not in ("", "0"):
         raise DataMissing("SHOAL_OFFLINE is set, so nothing was fetched.")
+    if not mirrors:
+        raise DataMissing("Nothing was fetched.")
     from shoal.data.download import fetch
 
     lacking = {

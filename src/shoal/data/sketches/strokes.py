@@ -69,9 +69,9 @@ image by image."""
 
 def draw(label: int, draws: Draws) -> Batch:
     """Images of one digit, float32 (n, 28, 28), nominally in 0 to 1."""
-    canvas = Canvas(draws, shift=1.6, stretch=(0.85, 1.12), turn=0.35)
-    canvas.x = canvas.x + draws.about(0.12, 0.3) * canvas.y
-    pen, wide, tremble = draws.between(0.7, 1.7), draws.between(7.5, 12.5), draws.between(0.03, 0.09)
+    canvas = Canvas(draws, shift=1.9, stretch=(0.76, 1.1), turn=0.65)
+    canvas.x = canvas.x + draws.about(0.12, 0.5) * canvas.y
+    pen, wide, tremble = draws.between(0.6, 1.9), draws.between(7, 14), draws.between(0.04, 0.15)
     first, second = WAYS[label][0], WAYS[label][-1]
     chosen = draws.chance(0.5)
     nearest = np.full(canvas.x.shape, 1e6, np.float32)
