@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same layers, optimizers, schedules and training loop in PyTorch, written the way its own tutorials write them."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from shoal import models, optimizers, streams
+from shoal.data import Dataset
+from shoal.engines import portions, scaling
+from shoal.study import Run
+
+torch.set_num_threads(1)
+
+
+def twin_layer(layer: models.Layer) -> nn.Module:
+    """The module of the same name with the same arguments."""
+    match layer:
+        case models.Linear():
+            return nn.Linear(layer.in_features, layer.out_features)
+        case models.Conv2d():
+            return nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding)
+        case models.MaxPool2d():
+            return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding)
+        case models.AvgPool2d():
+            return nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
+        case _:
+            return getattr(nn, type(layer).__name__)()
+
+
+def twin_model(model: models.Model) -> nn.Sequential:
+    """The `nn.Sequential` whose state dict has the model's parameter names."""
+    return nn.Sequential(*map(twin_layer, model.layers))
+
+
+def twin_optimizer(optimizer: optimizers.Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """PyTorch's optimizer of the same name with the same arguments."""
+    match optimizer:
+        case optimizers.SGD():
+            return torch.optim.SGD(
+                parameters,
+                lr=optimizer.lr,
+                momentum=optimizer.momentum,
+                nesterov=optimizer.nesterov,
+                weight_decay=optimizer.weight_decay,
+            )
+        case optimizers.Adam() | optimizers.AdamW():
+            return getattr(torch.optim, type(optimizer).__name__)(
+                parameters,
+                lr=optimizer.lr,
+                betas=optimizer.betas,
+                eps=optimizer.eps,
+                weight_decay=optimizer.weight_decay,
+            )
+
+
+class Scheduler(NamedTuple):
+    """PyTorch's scheduler, and whether it is stepped after each minibatch or after each epoch."""
+
+    scheduler: torch.optim.lr_scheduler.LRScheduler
+    by_step: bool
+
+
+def twin_schedule(schedule: optimizers.Schedule, optimizer: torch.optim.Optimizer, steps: int) -> Scheduler:
+    """The scheduler that means the same, given ``steps`` minibatches an epoch."""
+    known = torch.optim.lr_scheduler
+    match schedule:
+        case optimizers.Constant():
+            return Scheduler(known.ConstantLR(optimizer, factor=1.0), False)
+        case optimizers.StepDecay(every=every, factor_each=factor):
+            return Scheduler(known.StepLR(optimizer, every, factor), False)
+        case optimizers.Exponential(factor_each=factor):
+            return Scheduler(known.ExponentialLR(optimizer, factor), False)
+        case optimizers.Cosine(epochs=epochs, floor=floor):
+            least = floor * optimizer.param_groups[0]["lr"]
+            return Scheduler(known.CosineAnnealingLR(optimizer, epochs * steps, least), True)
+        case optimizers.WarmUp(epochs=epochs, then=optimizers.Constant()):
+            rising = epochs * steps
+            return Scheduler(known.LinearLR(optimizer, 1 / rising, total_iters=rising - 1), True)
+    raise NotImplementedError(schedule)
+
+
+class Trained(NamedTuple):
+    """What the loop saw: a loss for each step; loss and accuracy of validation after each epoch; the weights."""
+
+    step_losses: np.ndarray
+    validation_loss: list[float]
+    validation_accuracy: list[float]
+    weights: dict[str, np.ndarray]
+
+
+def train(run: Run, dataset: Dataset, dtype: torch.dtype) -> Trained:
+    """The training loop of any tutorial, from Shoal's initial weights and in Shoal's order of examples."""
+    config = run.config
+    scale, shift = scaling(config, dataset)
+    inputs, tests = (
+        torch.from_numpy(split.images * scale + shift).to(dtype) for split in (dataset.train, dataset.test)
+    )
+    labels, test_labels = (torch.from_numpy(split.labels.astype(np.int64)) for split in (dataset.train, dataset.test))
+    model = twin_model(config.model).to(dtype)
+    initial = streams.initial_weights(config.model, config.init, run.seed)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
+    examples = portions(config, dataset).train.astype(np.int64)
+    optimizer = twin_optimizer(config.optimizer, list(model.parameters()))
+    scheduler, by_step = twin_schedule(config.schedule, optimizer, -(-len(examples) // config.batch_size))
+    losses, validation_loss, validation_accuracy = [], [], []
+    for epoch in range(config.epochs):
+        order = torch.from_numpy(examples[streams.order(len(examples), run.seed, epoch)])
+        for batch in order.split(config.batch_size):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(inputs[batch]), labels[batch])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            if by_step:
+                scheduler.step()
+        if not by_step:
+            scheduler.step()
+        with torch.no_grad():
+            logits = model(tests)
+        validation_loss.append(nn.functional.cross_entropy(logits, test_labels).item())
+        validation_accuracy.append((logits.argmax(1) == test_labels).double().mean().item())
+    weights = {name: value.numpy() for name, value in model.state_dict().items()}
+    return Trained(np.array(losses), validation_loss, validation_accuracy, weights)
