@@ -110,8 +110,9 @@ def noise(group: list[Curves]) -> str:
     root = sqrt(large.config.batch_size / small.config.batch_size)
     return (
         f"The losses of successive steps scatter in the last epoch by {each(group, NOISE, 'at')}: "
-        f"{fold(ratio(small, large, NOISE))} as much at {small.label} as at {large.label}, where means of independent "
-        f"examples would give √({large.config.batch_size}/{small.config.batch_size}) = {wording.significant(root)}×."
+        f"{fold(ratio(small, large, NOISE))} times as much at {small.label} as at {large.label}, where means of "
+        f"independent examples would give √({large.config.batch_size}/{small.config.batch_size}) = "
+        f"{wording.significant(root)}."
     )
 
 

@@ -109,11 +109,11 @@ def magnitude(of: Summary) -> Summary:
 
 
 def fold(of: Summary) -> str:
-    """ "2.8× (2.6 to 3.0)": a ratio with its interval, where there is one."""
+    """ "2.8 (2.6 to 3.0)": a ratio with its interval, where there is one."""
     if not of.n:
-        return "an undefined number of times"
+        return "undefined"
     ends = "" if of.low is None or of.high is None else f" ({_digits(of.low)} to {_digits(of.high)})"
-    return f"{wording.times(of.mean)}{ends}"
+    return f"{_digits(of.mean)}{ends}"
 
 
 def _digits(value: float) -> str:

@@ -83,7 +83,8 @@ def slow(found: dict[float, Curves]) -> str:
     some = "" if reached.all() else f" {how_often(reached)}"
     if (epochs[reached] <= 1).all():
         return f"{ends}, which {medium.label} passes{some} within its first epoch."
-    return f"{ends}, which {medium.label} reaches{some} after {wording.measured(mean_interval(epochs[reached]), 1)} epochs."
+    when = wording.measured(mean_interval(epochs[reached]), 1)
+    return f"{ends}, which {medium.label} reaches{some} after {when} epochs."
 
 
 def sways(curves: Curves) -> bool:

@@ -1,11 +1,211 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.3: the memory of training and of prediction, counted by kind and checked against a measured peak."""
 
-from shoal.studies.section import Block, Results, Section
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from shoal import wording
+from shoal.models import Model, lenet, mlp, softmax_regression
+from shoal.optimizers import SGD, Adam, Optimizer
+from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
+
+MODELS: dict[str, Model] = {"softmax regression": softmax_regression(), "MLP-256": mlp(256), "LeNet": lenet()}
+PREDICTION = "prediction"
+USES: dict[str, Optimizer | None] = {
+    PREDICTION: None,
+    "SGD": SGD(lr=0.1),
+    "momentum": SGD(lr=0.1, momentum=0.9),
+    "Adam": Adam(),
+}
+BATCHES = (1, 32, 128, 256, 1024)
+SHOWN = 256
+KINDS = ("parameters", "gradients", "optimizer_state", "activations", "input")
+
+Rows = Sequence[dict[str, Any]]
 
 
 def chapter(results: Results) -> list[Block]:
-    return []
+    rows: Rows = results.probe("memory", measure)
+    opening = (
+        "The ledger counts what must be there at once, in float32, whatever the engine: parameters, gradients, the "
+        "optimizer's state, the activations that the backward pass will need (in prediction only one layer's output "
+        "and its input), and the minibatch itself."
+    )
+    return [
+        Prose(opening),
+        _bars(rows),
+        Prose(f"{ratios(rows)} {largest(rows)} {extremes(rows)}"),
+        _batches(rows),
+        Prose(f"{state()} {check(rows)}"),
+        _table(rows),
+    ]
+
+
+def measure() -> list[dict[str, Any]]:
+    """Ledger and measurement of every model, batch size and use, in bytes."""
+    from shoal.probes import memory
+
+    return [
+        {"model": name, "batch": batch, "use": use}
+        | memory.ledger(model, batch, optimizer)
+        | memory.measured(model, batch, optimizer)
+        for name, model in MODELS.items()
+        for batch in BATCHES
+        for use, optimizer in USES.items()
+    ]
+
+
+def one(rows: Rows, model: str, batch: int, use: str) -> dict[str, Any]:
+    return next(row for row in rows if (row["model"], row["batch"], row["use"]) == (model, batch, use))
+
+
+def ratio(rows: Rows, model: str, batch: int, use: str) -> float:
+    """Training with this use over prediction, by the ledger."""
+    return float(one(rows, model, batch, use)["total"] / one(rows, model, batch, PREDICTION)["total"])
+
+
+def _times(value: float) -> str:
+    return wording.significant(value, 3)
+
+
+# ---- sentences ----------------------------------------------------------------------------------------
+
+
+def ratios(rows: Rows) -> str:
+    named = [f"{_times(ratio(rows, model, SHOWN, 'SGD'))} for {model}" for model in MODELS]
+    return f"With batches of {SHOWN}, training by SGD takes {wording.listed(named)} times the memory of prediction."
+
+
+def largest(rows: Rows) -> str:
+    """What takes most of the training's memory."""
+    parts = []
+    for model in MODELS:
+        row = one(rows, model, SHOWN, "SGD")
+        kind = max(KINDS, key=lambda kind: row[kind])
+        share = wording.percent(row[kind] / row["total"])
+        parts.append(f"{_name(kind)} for {model} ({share})")
+    return f"Most of it is {wording.listed(parts)}."
+
+
+def _name(kind: str) -> str:
+    return {"input": "the minibatch"}.get(kind, kind.replace("_", " "))
+
+
+def extremes(rows: Rows) -> str:
+    """Where training costs most and least beside prediction, and how often it is several times as much."""
+    every = {
+        (model, batch, use): ratio(rows, model, batch, use)
+        for model in MODELS
+        for batch in BATCHES
+        for use in USES
+        if use != PREDICTION
+    }
+    twice = sum(value >= 2 for value in every.values())
+    return (
+        f"Over all models, batch sizes and optimizers it is least, {_case(every, min)}, and most, {_case(every, max)}; "
+        f"at least twice as much in {twice} of {len(every)} cases."
+    )
+
+
+def _case(every: dict[tuple[str, int, str], float], end: Callable[[Iterable[float]], float]) -> str:
+    value = end(every.values())
+    model, batch, use = next(case for case, found in every.items() if found == value)
+    return f"{_times(value)} times, for {model} with batches of {batch} and {use}"
+
+
+def state() -> str:
+    """What each optimizer keeps, from its own list of tensors."""
+    kept = [
+        f"{use} {wording.count(len(optimizer.state), 'number') if optimizer.state else 'nothing'}"
+        for use, optimizer in USES.items()
+        if optimizer
+    ]
+    adam = wording.listed([f"the running {name}" for name in Adam().state])
+    return (
+        f"Beside gradients the optimizers keep, for each parameter: {wording.listed(kept)}. Adam's are {adam} of its "
+        f"gradients, which are as large as the weights but no copies of them."
+    )
+
+
+def check(rows: Rows) -> str:
+    """How well the ledger predicts what the reference engine was measured to hold, and what comes on top."""
+    off = max(rows, key=lambda row: abs(row["held"] / row["total"] - 1))
+    top = max(rows, key=lambda row: row["peak"] / row["held"])
+    return (
+        f"Measured in the reference engine, what is held at the fullest moment differs from the ledger by at most "
+        f"{wording.percent(abs(off['held'] / off['total'] - 1), 1)} ({_row(off)}). Its temporaries come on top, at the "
+        f"most {_times(top['peak'] / top['held'] - 1)} times what is held ({_row(top)})."
+    )
+
+
+def _row(row: dict[str, Any]) -> str:
+    return f"{row['model']}, batches of {row['batch']}, {row['use']}"
+
+
+# ---- figures ------------------------------------------------------------------------------------------
+
+
+def _bars(rows: Rows) -> Figure:
+    from shoal import figures
+
+    shown = [one(rows, model, SHOWN, use) for model in MODELS for use in USES]
+    parts = [
+        (
+            f"{row['model']}, {row['use']}",
+            {_name(kind): float(row[kind]) for kind in KINDS if any(r[kind] for r in shown)},
+        )
+        for row in shown
+    ]
+    most = max(shown, key=lambda row: row["total"])
+    least = min(shown, key=lambda row: row["total"])
+    caption = (
+        f"The ledger with batches of {SHOWN}: from {wording.size(least['total'])} ({least['model']}, {least['use']}) "
+        f"to {wording.size(most['total'])} ({most['model']}, {most['use']})."
+    )
+    chart = figures.bars(parts, x_title="MB", unit=1e6, show=wording.size)
+    return Figure("memory-ledger", chart, caption, shown)
+
+
+def _batches(rows: Rows) -> Figure:
+    from shoal import figures
+
+    panels, listed = [], []
+    for model in MODELS:
+        lines = []
+        for use in USES:
+            if use != PREDICTION:
+                values = [ratio(rows, model, batch, use) for batch in BATCHES]
+                lines.append((use, list(map(float, BATCHES)), values))
+                listed += [
+                    {"model": model, "use": use, "batch": batch, "ratio": value}
+                    for batch, value in zip(BATCHES, values, strict=True)
+                ]
+        panels.append((model, lines))
+    first, last = BATCHES[0], BATCHES[-1]
+    ends = {model: [_times(ratio(rows, model, batch, "SGD")) for batch in (first, last)] for model in MODELS}
+    ways = [f"{' to '.join(pair)} for {model}" for model, pair in ends.items()]
+    caption = (
+        f"Training over prediction against the batch size. From batches of {first} to {last:,} the ratio "
+        f"with SGD goes from {wording.listed(ways)}."
+    )
+    chart = figures.multiples(
+        panels, x_title="batch size", y_title="training / prediction", log_x=True, y_rules=[(1.0, "as much")]
+    )
+    return Figure("memory-ratio", chart, caption, listed, wide=True)
+
+
+def _table(rows: Rows) -> Table:
+    body = []
+    for model in MODELS:
+        for batch in BATCHES:
+            uses = [one(rows, model, batch, use) for use in USES]
+            worst = max((row["held"] / row["total"] for row in uses), key=lambda value: abs(value - 1))
+            cells = [wording.size(row["total"]) for row in uses]
+            shares = [_times(ratio(rows, model, batch, use)) for use in ("SGD", "Adam")]
+            body.append([model, str(batch), *cells, *shares, wording.fixed(worst, 3)])
+    columns = ["", "batch", *USES, "SGD / prediction", "Adam / prediction", "measured / ledger"]
+    caption = "The ledger's totals; in the last column, of the four, the measurement that is furthest from its ledger."
+    return Table("memory", columns, body, caption, rows)
 
 
 SECTION = Section(

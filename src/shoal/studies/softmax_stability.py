@@ -12,8 +12,8 @@ from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
 
 Rows = Sequence[dict[str, Any]]
 
-SHOWN = (1e-18, 0.1)
-"""Errors that are drawn: below the first they are beyond every format."""
+FLOOR = 1e-17
+"""Smaller errors are drawn as if they were so large: they are beyond every format, and often exactly zero."""
 
 
 def chapter(results: Results) -> list[Block]:
@@ -148,19 +148,20 @@ def _figure(errors: Rows, field: str, name: str) -> Figure:
         for form in dict.fromkeys(row["form"] for row in errors):
             rows = [row for row in errors if row["format"] == format_ and row["form"] == form]
             gaps = np.array([row["gap"] for row in rows])
-            values = np.array([np.nan if row[field] is None else row[field] for row in rows], float)
+            values = np.array([np.nan if row[field] is None else max(row[field], FLOOR) for row in rows], float)
             lines.append((form, gaps, values))
             if np.isnan(values).any():
                 ends.append((form, format_, float(gaps[np.isnan(values)][0])))
         panels.append((format_, lines))
+    floor = f"Errors below {wording.significant(FLOOR, 1)} are drawn there."
     stop = [f"{form} in {format_} from {wording.significant(gap, 2)}" for form, format_, gap in ends]
     caption = (
         f"The {name} of the least likely class against the gap between the largest and the smallest logit. A line "
-        f"stops where the result is infinite or NaN: {wording.listed(stop)}."
+        f"stops where the result is infinite or NaN: {wording.listed(stop)}. {floor}"
         if stop
-        else f"The {name} of the least likely class against the gap of the logits; no line stops."
+        else f"The {name} of the least likely class against the gap of the logits; no line stops. {floor}"
     )
-    chart = figures.multiples(panels, x_title="gap of the logits", y_title=name, log_x=True, log_y=True, y_domain=SHOWN)
+    chart = figures.multiples(panels, x_title="gap of the logits", y_title=name, log_x=True, log_y=True)
     return Figure(f"softmax-{field.replace('_', '-')}", chart, caption, errors, wide=True)
 
 

@@ -94,13 +94,13 @@ def left(norms: Norms, depth: int, moment: str) -> str:
     for activation, name in NAMES.items():
         if (activation, depth, moment) in norms:
             values = norms[activation, depth, moment]
-            parts.append(f"{fold(geometric(values[:, 0] / values[:, -1]))} with {name}s")
+            parts.append(f"{fold(geometric(values[:, 0] / values[:, -1]))} times with {name}s")
     if not parts:
         return ""
     when = MOMENTS[moment]
     return (
-        f"{when[0].upper()}{when[1:]}, with {wording.count(depth, 'hidden layer')}, the gradient of the first layer is "
-        f"{wording.listed(parts)} as large as that of the last."
+        f"{when[0].upper()}{when[1:]}, with {wording.count(depth, 'hidden layer')}, the first layer's gradient is "
+        f"{wording.listed(parts)} as large as the last layer's."
     )
 
 
@@ -114,7 +114,8 @@ def shrink(norms: Norms, depth: int) -> str:
             parts.append(f"{fold(factor)} for each further {name} layer")
     if not parts:
         return ""
-    return f"From one layer to {depth} the first layer's gradient changes, before training, by {wording.listed(parts)}."
+    told = wording.listed(parts)
+    return f"From one layer to {depth} the first layer's gradient is multiplied, before training, by {told}."
 
 
 def cost(found: Found, depth: int) -> str:
@@ -149,8 +150,8 @@ def _sigmoid() -> Figure:
     far = min(curve, key=lambda point: abs(point["x"] - 5))
     caption = (
         f"The sigmoid and its derivative, which is at most {wording.significant(peak['derivative'], 3)} (at "
-        f"{peak['x']:g}) and {wording.significant(far['derivative'], 2)} at {far['x']:g}: eight in a row hand on at most "
-        f"{wording.significant(peak['derivative'] ** 8, 2)} of what comes in, not counting the weights."
+        f"{peak['x']:g}) and {wording.significant(far['derivative'], 2)} at {far['x']:g}: eight in a row hand on at "
+        f"most {wording.significant(peak['derivative'] ** 8, 2)} of what comes in, not counting the weights."
     )
     chart = figures.lines(lines, x_title="x", y_title="value")
     return Figure("sigmoid", chart, caption, [dict(point) for point in curve])
@@ -163,17 +164,19 @@ def _gradients(norms: Norms) -> Figure:
     for moment, when in MOMENTS.items():
         for activation, name in NAMES.items():
             depths = sorted(depth for own, depth, at in norms if (own, at) == (activation, moment))
-            lines = [(str(depth), np.arange(1.0, depth + 2), norms[activation, depth, moment]) for depth in depths]
+            means = {depth: np.exp(np.log(norms[activation, depth, moment]).mean(axis=0)) for depth in depths}
+            lines = [(str(depth), np.arange(1.0, depth + 2), mean) for depth, mean in means.items()]
             panels.append((f"{name}, {when}", lines))
             rows = figures.curve_rows(lines, x="layer", y="gradient_norm")
             listed += [{"activation": name, "moment": when, "depth": row.pop("series"), **row} for row in rows]
     deepest = max(depth for _, depth, _ in norms)
     ends = {own: norms[own, deepest, "start"].min() for own in NAMES if (own, deepest, "start") in norms}
     smallest = [f"{wording.significant(value, 2)} with {NAMES[activation]}s" for activation, value in ends.items()]
+    n = wording.seeds(max(len(values) for values in norms.values()))
     caption = (
         f"The norm of the loss gradient by each layer's weights, from the first layer to the last, for each number of "
-        f"hidden layers, on {PROBED_IMAGES:,} training images. Before training the smallest of the deepest networks is "
-        f"{wording.listed(smallest)}. {wording.seeds(max(len(values) for values in norms.values()))}."
+        f"hidden layers, on {PROBED_IMAGES:,} training images; geometric means. Before training the smallest of the "
+        f"deepest networks is {wording.listed(smallest)}. {n}."
     )
     look: dict[str, Any] = {"ordered": True, "log_y": True, "columns": 2, "width": 380, "height": 230}
     chart = figures.multiples(panels, x_title="layer", y_title="gradient norm", **look)
