@@ -41,8 +41,8 @@ def dots(
     layers: list[alt.Chart] = []
     for label, values in pairs:
         layers += _group(frame, label, labels, values, theme.light(colour[label]))
-    chart = alt.layer(*upright(frame, x_rules), *layers)
-    return finish(chart.properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
+    chart = alt.layer(*upright(frame, x_rules), *layers, width=frame.width, height=frame.height)
+    return finish(chart)  # type: ignore[no-any-return]
 
 
 def _group(frame: Frame, label: str, labels: Sequence[str], values: np.ndarray, shade: str) -> list[alt.Chart]:
@@ -118,8 +118,8 @@ def bars(
     legend = alt.Color("kind", type="nominal", scale=shades, sort=kinds)
     stack = alt.Chart(table(rows)).mark_bar().encode(x=frame.x(), x2="x2:Q", y=row, color=legend)
     words = alt.Chart(table(totals)).mark_text(align="left", dx=6).encode(x=frame.x(), y=row, text="text:N")
-    chart = alt.layer(stack, words, *upright(frame, x_rules))
-    return finish(chart.properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
+    chart = alt.layer(stack, words, *upright(frame, x_rules), width=frame.width, height=frame.height)
+    return finish(chart)  # type: ignore[no-any-return]
 
 
 def heatmap(
@@ -150,7 +150,7 @@ def heatmap(
         data = table([cell for cell in cells if (cell["shade"] > 0.6) is dark])
         layers.append(alt.Chart(data).mark_text(color=theme.light(colour)).encode(x=x, y=y, text="text:N"))
     size = cell * len(labels)
-    return finish(alt.layer(*layers).properties(width=size, height=round(size * 0.62)))  # type: ignore[no-any-return]
+    return finish(alt.layer(*layers, width=size, height=round(size * 0.62)))  # type: ignore[no-any-return]
 
 
 def _cells(counts: np.ndarray, labels: Sequence[str]) -> Rows:

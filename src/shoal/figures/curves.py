@@ -18,9 +18,11 @@ from shoal.figures.drawing import (
     domain,
     end_labels,
     finish,
+    inner_labels,
     level,
     palette,
     point,
+    shade,
     table,
     upright,
 )
@@ -71,7 +73,7 @@ def curves(
         panels = [(one.label, [one]) for one in drawn]
         return _panels(panels, colour, options, columns, width, height, context=drawn)
     frame = _frame(drawn, options, width or theme.COLUMN - 150, height or 260)
-    layers = _lines(frame, drawn, colour, options) + end_labels(frame, _ends(frame, drawn, colour))
+    layers = [*_lines(frame, drawn, colour, options), end_labels(frame, _ends(frame, drawn, colour))]
     return _plot(frame, layers, options)
 
 
@@ -126,7 +128,7 @@ def steps(
         panels: list[tuple[str, list[Series]]] = [(one.label, [one]) for one in drawn]
         return _panels(panels, colour, rest, columns, width, height)
     frame = _frame(drawn, rest, width or theme.COLUMN - 150, height or 260)
-    return _plot(frame, _lines(frame, drawn, colour, rest) + end_labels(frame, _ends(frame, drawn, colour)), rest)
+    return _plot(frame, [*_lines(frame, drawn, colour, rest), end_labels(frame, _ends(frame, drawn, colour))], rest)
 
 
 def steps_note(count: int, bins: int = 240) -> str:
@@ -244,35 +246,51 @@ def _frame(series: Sequence[Series], options: _Options, width: int, height: int)
 
 
 def _lines(frame: Frame, series: Sequence[Series], colour: Any, options: _Options) -> list[alt.Chart]:
-    """Bands below, seeds above them, means on top."""
-    bands, thin, thick = [], [], []
+    """Bands below, seeds above them, means on top: a layer for each kind, not for each series."""
+    bands: Rows = []
+    seeds: Rows = []
+    means: dict[bool, Rows] = {False: [], True: []}
     for one in series:
-        shade = theme.light(colour[one.label])
+        hue = theme.light(colour[one.label])
         mean, low, high = _band(one)
-        if np.isfinite(low).any():
-            rows = [{"x": point(x), "y": point(a), "high": point(b)} for x, a, b in zip(one.x, low, high, strict=True)]
-            bands.append(_area(frame, rows, shade))
+        bands += _band_rows(frame, one, low, high, hue)
+        means[one.label in options.dashed] += _line_rows(frame, one.label, one.x, mean, hue)
         if len(one.seeds) > 1 and not isinstance(one, _Bins):
-            thin += [_line(frame, one.x, seed, shade, strokeWidth=0.7, opacity=0.4) for seed in one.seeds]
-        dash = {"strokeDash": [5, 3]} if one.label in options.dashed else {}
-        wide = 1.4 if isinstance(one, _Bins) else 2.2
-        thick.append(_line(frame, one.x, mean, shade, strokeWidth=wide, **dash))
-    return bands + thin + thick
+            for number, seed in enumerate(one.seeds):
+                seeds += _line_rows(frame, f"{one.label} {number}", one.x, seed, hue)
+    wide = 1.4 if any(isinstance(one, _Bins) for one in series) else 2.2
+    layers = [_areas(frame, bands)] if bands else []
+    layers += [_strokes(frame, seeds, strokeWidth=0.7, opacity=0.4)] if seeds else []
+    layers += [_strokes(frame, means[False], strokeWidth=wide)] if means[False] else []
+    return layers + ([_strokes(frame, means[True], strokeWidth=wide, strokeDash=[5, 3])] if means[True] else [])
 
 
-def _line(frame: Frame, x: np.ndarray, y: np.ndarray, colour: str, **look: Any) -> alt.Chart:
-    rows = [{"x": point(a), "y": point(b)} for a, b in zip(x, y, strict=True) if not frame.log_y or not b <= 0]
-    mark = alt.Chart(table(rows)).mark_line(color=colour, clip=True, strokeJoin="round", **look)
-    return mark.encode(x=frame.x(), y=frame.y(), order=alt.Order("x", type="quantitative"))
+def _line_rows(frame: Frame, line: str, x: np.ndarray, y: np.ndarray, hue: str) -> Rows:
+    """The points of one line; a value that cannot be drawn breaks it."""
+    return [
+        {"line": line, "x": point(a), "y": None if frame.log_y and b <= 0 else point(b), "shade": hue}
+        for a, b in zip(x, y, strict=True)
+    ]
 
 
-def _area(frame: Frame, rows: Rows, colour: str) -> alt.Chart:
-    floor_ = frame.y_domain[0]
-    kept = [row for row in rows if row["y"] is not None]
-    if frame.log_y:
-        kept = [{**row, "y": max(row["y"], floor_)} for row in kept if row["high"] > 0]
-    mark = alt.Chart(table(kept)).mark_area(color=colour, opacity=0.16, clip=True)
-    return mark.encode(x=frame.x(), y=frame.y(), y2="high:Q")
+def _band_rows(frame: Frame, one: Series, low: np.ndarray, high: np.ndarray, hue: str) -> Rows:
+    floor = frame.y_domain[0] if frame.log_y else -np.inf
+    return [
+        {"line": one.label, "x": point(x), "y": point(max(a, floor)), "high": point(b), "shade": hue}
+        for x, a, b in zip(one.x, low, high, strict=True)
+        if np.isfinite(a) and b > floor
+    ]
+
+
+def _strokes(frame: Frame, rows: Rows, **look: Any) -> alt.Chart:
+    mark: alt.Chart = alt.Chart(table(rows)).mark_line(clip=True, strokeJoin="round", **look)
+    order = alt.Order("x", type="quantitative")
+    return mark.encode(x=frame.x(), y=frame.y(), detail="line:N", color=shade(), order=order)
+
+
+def _areas(frame: Frame, rows: Rows) -> alt.Chart:
+    mark: alt.Chart = alt.Chart(table(rows)).mark_area(opacity=0.16, clip=True)
+    return mark.encode(x=frame.x(), y=frame.y(), y2="high:Q", detail="line:N", color=shade())
 
 
 def _ends(frame: Frame, series: Sequence[Series], colour: Any) -> list[tuple[str, float, float, str]]:
@@ -294,8 +312,8 @@ def _rules(frame: Frame, options: _Options) -> list[alt.Chart]:
 
 
 def _plot(frame: Frame, layers: list[alt.Chart], options: _Options) -> alt.LayerChart:
-    marks, words = _rules(frame, options), frame.headings(room=options.room)
-    return finish(alt.layer(*marks, *layers, *words).properties(width=frame.width, height=frame.height))  # type: ignore[no-any-return]
+    every = [*_rules(frame, options), *layers, *frame.headings(room=options.room)]
+    return finish(alt.layer(*every, width=frame.width, height=frame.height))  # type: ignore[no-any-return]
 
 
 def _panels(
@@ -316,33 +334,18 @@ def _panels(
     for index, (title, series) in enumerate(panels):
         alone = len(series) == 1 and series[0].label == title
         plane = frame.bare(x_words=index + columns >= len(panels), y_words=index % columns == 0)
-        behind = [one for one in context if one.label != title]
-        grey = [
-            _line(plane, one.x, _band(one)[0], theme.light("faint"), strokeWidth=0.9, opacity=0.7) for one in behind
-        ]
         fresh = [one for one in series if one.label not in named and not alone]
         named |= {one.label for one in fresh}
-        names = _inner_labels(plane, _ends(plane, fresh, colour))
-        marks = _rules(plane, options)
-        shade = theme.text_of(colour[title]) if alone else "ink"
-        words = plane.headings(title, shade, options.room)
-        layer = alt.layer(*marks, *grey, *_lines(plane, series, colour, options), *names, *words)
-        drawn.append(layer.properties(width=plane.width, height=plane.height))
+        layers = _rules(plane, options) + _behind(plane, [one for one in context if one.label != title])
+        layers += _lines(plane, series, colour, options)
+        layers += [inner_labels(plane, _ends(plane, fresh, colour))] if fresh else []
+        layers += plane.headings(title, theme.text_of(colour[title]) if alone else "ink", options.room)
+        drawn.append(alt.layer(*layers, width=plane.width, height=plane.height))
     return finish(alt.concat(*drawn, columns=columns, spacing=22))  # type: ignore[no-any-return]
 
 
-def _inner_labels(frame: Frame, ends: list[tuple[str, float, float, str]]) -> list[alt.Chart]:
-    """Names inside a panel, stacked on the roomier side of the lines' ends: outside there is the next panel."""
-    rows = [frame.row(y) for _, _, y, _ in ends]
-    order = sorted(range(len(ends)), key=lambda index: rows[index])
-    low = sum(rows) < frame.height * len(rows) / 2
-    first = max(rows, default=0) + 14 if low else min(rows, default=0) - 14 * len(rows)
-    charts = []
-    for turn, index in enumerate(order):
-        text, x, _, colour = ends[index]
-        data = table([{"x": point(x), "y": frame.value(first + 14 * turn), "text": text}])
-        mark = alt.Chart(data).mark_text(
-            align="right", baseline="middle", dx=-2, color=theme.light(theme.text_of(colour))
-        )
-        charts.append(mark.encode(x=frame.x(), y=frame.y(), text="text:N"))
-    return charts
+def _behind(frame: Frame, series: Sequence[Series]) -> list[alt.Chart]:
+    """The means of other series in grey, to compare with."""
+    grey = theme.light("faint")
+    rows = [row for one in series for row in _line_rows(frame, one.label, one.x, _band(one)[0], grey)]
+    return [_strokes(frame, rows, strokeWidth=0.9, opacity=0.7)] if rows else []

@@ -118,7 +118,8 @@ class Frame:
 def heading(text: str, row: float, **look: Any) -> alt.Chart:
     """Words over a plane, ``row`` pixels below its top: a mark, since Vega would move a title about."""
     look = {"align": "left", "baseline": "alphabetic", "fontSize": 12, **look}
-    return alt.Chart(table([{"text": text}])).mark_text(**look).encode(x=alt.value(0), y=alt.value(row), text="text:N")
+    mark: alt.Chart = alt.Chart(table([{"text": text}])).mark_text(**look)
+    return mark.encode(x=alt.value(0), y=alt.value(row), text="text:N")
 
 
 def _scale(domain: tuple[float, float], log: bool) -> alt.Scale:
@@ -145,9 +146,8 @@ def _ticks(domain: tuple[float, float], log: bool, most: float) -> list[float]:
             for step in (1, 2, 5)
             if low <= step * 10.0**power <= high * (1 + 1e-9)
         ]
-    rough = (high - low) / max(most, 1)
-    unit = 10.0 ** floor(log10(rough))
-    step = next(unit * round_ for round_ in (1, 2, 5, 10) if unit * round_ >= rough * 0.999)
+    unit = 10.0 ** floor(log10((high - low) / most))
+    step = min((unit * factor for factor in (1, 2, 5, 10)), key=lambda step: abs(log10((high - low) / step / most)))
     return [round(index * step, 12) for index in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
 
 
@@ -208,8 +208,8 @@ def spread(rows: Sequence[float], gap: float, low: float, high: float) -> list[f
 
 
 def table(rows: Rows) -> alt.InlineData:
-    """Rows as the data of a chart."""
-    return alt.InlineData(values=rows)
+    """Rows as the data of a chart: a tuple, which Altair does not copy each time a chart is changed."""
+    return alt.InlineData(values=tuple(rows))
 
 
 def point(value: float) -> float | None:
@@ -217,19 +217,40 @@ def point(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
-def end_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> list[alt.Chart]:
+def words(frame: Frame, places: Sequence[tuple[str, float, float, str]], **look: Any) -> alt.Chart:
+    """Series' names at (text, x, y, colour token of the series)."""
+    rows = [
+        {"text": text, "x": point(x), "y": y, "shade": theme.light(theme.text_of(colour))}
+        for text, x, y, colour in places
+    ]
+    mark: alt.Chart = alt.Chart(table(rows)).mark_text(baseline="middle", fontSize=12, **look)
+    return mark.encode(x=frame.x(), y=frame.y(), text="text:N", color=shade())
+
+
+def end_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> alt.Chart:
     """Each series' name at its line's end, moved apart where they would touch.
 
     Args:
         ends: (text, x, y, colour token) of each line's last point.
     """
     rows = spread([frame.row(y) for _, _, y, _ in ends], gap=14, low=2, high=frame.height - 2)
-    return [
-        alt.Chart(table([{"x": point(x), "y": frame.value(row), "text": text}]))
-        .mark_text(align="left", baseline="middle", dx=7, fontSize=12, color=theme.light(theme.text_of(colour)))
-        .encode(x=frame.x(), y=frame.y(), text="text:N")
-        for (text, x, _, colour), row in zip(ends, rows, strict=True)
-    ]
+    places = [(text, x, frame.value(row), colour) for (text, x, _, colour), row in zip(ends, rows, strict=True)]
+    return words(frame, places, align="left", dx=7)
+
+
+def inner_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> alt.Chart:
+    """The same inside a panel, stacked on the roomier side of the lines' ends: outside there is the next panel."""
+    rows = [frame.row(y) for _, _, y, _ in ends]
+    low = sum(rows) < frame.height * len(rows) / 2
+    first = max(rows, default=0) + 14 if low else min(rows, default=0) - 14 * len(rows)
+    upwards = sorted(ends, key=lambda end: end[2])
+    places = [(text, x, frame.value(first + 14 * turn), colour) for turn, (text, x, _, colour) in enumerate(upwards)]
+    return words(frame, places, align="right", dx=-2)
+
+
+def shade() -> alt.Color:
+    """The colour written in each row."""
+    return alt.Color("shade", type="nominal", scale=None, legend=None)
 
 
 def upright(frame: Frame, at_x: Sequence[Rule]) -> list[alt.Chart]:
@@ -239,9 +260,9 @@ def upright(frame: Frame, at_x: Sequence[Rule]) -> list[alt.Chart]:
         data = table([{"x": value, "text": text}])
         line = alt.Chart(data).mark_rule(strokeDash=[3, 3], color=theme.light("soft"), strokeWidth=1)
         word = alt.Chart(data).mark_text(
-            fontSize=11, color=theme.light("soft"), baseline="line-bottom", lineBreak="\n", lineHeight=13
+            fontSize=11, color=theme.light("soft"), baseline="bottom", lineBreak="\n", lineHeight=13
         )
-        charts += [line.encode(x=frame.x()), word.encode(x=frame.x(), y=alt.value(-5), text="text:N")]
+        charts += [line.encode(x=frame.x()), word.encode(x=frame.x(), y=alt.value(-5 - 13 * text.count("\n")), text="text:N")]
     return charts
 
 

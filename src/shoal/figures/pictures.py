@@ -102,7 +102,7 @@ def _sheet(
             dy=size + 6, baseline="top", fontSize=11, color=theme.light("soft"), lineBreak="\n", lineHeight=14
         )
         layers.append(words.encode(x=x, y=y, text="text:N"))
-    return finish(alt.layer(*layers).properties(width=wide, height=high))  # type: ignore[no-any-return]
+    return finish(alt.layer(*layers, width=wide, height=high))  # type: ignore[no-any-return]
 
 
 def _ink(image: np.ndarray) -> str:

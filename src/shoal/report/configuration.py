@@ -13,10 +13,11 @@ from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset
 from shoal.spec import Spec
+from shoal.studies.compose import title
 from shoal.study import Config
 
 FEW = 8
-"""Up to so many different values are all written out."""
+"""Up to so many different short values are all written out."""
 
 
 def described(
@@ -79,14 +80,16 @@ def _merged(specs: Sequence[Spec]) -> str:
 
 
 def _values(values: Sequence[str], joint: str = "and") -> str:
+    """Different values, once each; of long ones or many only the first and the last."""
     different = list(dict.fromkeys(values))
-    if len(different) > FEW:
-        return f"{different[0]} … {different[-1]} ({len(different)} values)"
-    return "; ".join(different) if any(", " in value for value in different) else wording.listed(different, joint)
+    compound = any(", " in value for value in different)
+    if len(different) > (3 if compound else FEW):
+        return f"{len(different)} different, from {different[0]} to {different[-1]}"
+    return "; ".join(different) if compound else wording.listed(different, joint)
 
 
 def _images(dataset: Dataset) -> str:
-    return f"{dataset.name}, {len(dataset.train):,} training and {len(dataset.test):,} test images"
+    return f"{title(dataset)}, {len(dataset.train):,} training and {len(dataset.test):,} test images"
 
 
 def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:
