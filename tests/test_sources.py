@@ -3,6 +3,7 @@
 
 import gzip
 import http.server
+import io
 import os
 import shutil
 import subprocess
@@ -225,12 +226,13 @@ def test_mirrors_are_tried_in_turn_until_one_is_right(tmp_path: Path, mirrors: M
     assert sources.obtain(TINY, mirrors=()).name == "tiny", "the second time nothing is fetched"
 
 
-@pytest.mark.parametrize("manner", [Cut, Endless])
-def test_a_mirror_that_fails_leaves_nothing(tmp_path: Path, mirrors: Mirrors, manner: type[Quiet]) -> None:
+@pytest.mark.parametrize(("manner", "reason"), [(Cut, "IncompleteRead"), (Endless, "sent more than the")])
+def test_a_mirror_that_fails_leaves_nothing(tmp_path: Path, mirrors: Mirrors, manner: type[Quiet], reason: str) -> None:
     address = mirrors.serve(put(tmp_path / "bad"), manner)
     with pytest.raises(DataMissing, match=r"t10k-labels-idx1-ubyte could not be fetched") as caught:
         sources.obtain(TINY, mirrors=[address])
     assert address in str(caught.value)
+    assert reason in str(caught.value)
     assert cached(tmp_path) == []
 
 
@@ -274,6 +276,24 @@ def test_what_a_killed_download_left_is_swept(tmp_path: Path, mirrors: Mirrors) 
 def test_a_dead_mirror_is_asked_once(tmp_path: Path, mirrors: Mirrors, capsys: pytest.CaptureFixture[str]) -> None:
     sources.obtain(TINY, mirrors=["http://127.0.0.1:9/", mirrors.serve(put(tmp_path / "good"))])
     assert capsys.readouterr().err.count("127.0.0.1:9/") == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_a_bar_in_a_terminal_and_a_line_elsewhere(
+    tmp_path: Path, mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    monkeypatch.setattr(sys, "stderr", Screen())
+    monkeypatch.setenv("COLUMNS", "160")
+    sources.obtain(TINY, mirrors=[mirrors.serve(put(tmp_path / "good"))])
+    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "fetching" in shown
+    assert "train-images-idx3-ubyte.gz" in shown
+    assert ("━" in shown, "\x1b" in shown) == (terminal, terminal)
+    assert terminal or len(shown.splitlines()) == 4
 
 
 def test_offline_nothing_is_asked(tmp_path: Path, mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch) -> None:
