@@ -89,19 +89,19 @@ struct Pixels {
   struct Block {
     static void run(const Convolution& conv, int channel) { convolve<CHANNELS, PIXELS, UNIT>(conv, channel); }
   };
-  // Multiply-adds this block width costs for one row of the kernel and all outputs of one row of the image,
-  // with the loads that do not hide behind them.
+  // About how many cycles one row of the kernel takes over one row of the image: the multiply-adds, or the
+  // loads where they do not hide behind them, and a few for starting each block.
   static int cost(const Convolution& conv) {
-    int columns = 0;
-    for (int at = 0; at < conv.out.width; at += PIXELS) {
+    int columns = 0, blocks = 0;
+    for (int at = 0; at < conv.out.width; at += PIXELS, ++blocks) {
       const int x = at + PIXELS <= conv.out.width ? at : conv.out.width - PIXELS;
       const Range cols = inside(x, PIXELS, conv.inp.width, conv.window);
-      columns += cols.last - cols.first + 1;
+      columns += cols.last - cols.first;
     }
     int cost = 0;
     split(conv.out.channels, MOST, [&](int, int channels) {
       const int loads = 2 * PIXELS + channels, products = channels * PIXELS;
-      cost += columns * (products > loads ? products : loads);
+      cost += columns * (products > loads ? products : loads) + 6 * blocks;
     });
     return cost;
   }
@@ -115,7 +115,7 @@ template <bool UNIT, int PIXELS, int... WIDER>
 void cheapest(const Convolution& conv, int best, void (*run)(const Convolution&)) {
   if (PIXELS <= conv.out.width) {
     const int cost = Pixels<PIXELS, UNIT>::cost(conv);
-    if (run == nullptr || cost < best) {
+    if (run == nullptr || cost <= best) {  // of equals, the wider
       best = cost;
       run = &Pixels<PIXELS, UNIT>::run;
     }

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two commands: `make report` and `make test`. Both set everything up first, in .venv.
+#
+#   make report SEEDS=3 DATA=path OUT=dir   trains what the report needs and writes OUT/index.html
+#   make test                               runs the tests
+#   make bench                              times the engine beside PyTorch (installs it in .venv-bench)
+#   make lint | sanitize | docs             checks; the native tests under sanitizers; the generated pages
+
+PYTHON ?= python3
+OUT ?= report
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NATIVE := CMakeLists.txt $(wildcard native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp)
+
+.PHONY: report test bench lint sanitize docs clean
+.DELETE_ON_ERROR:
+
+report: $(READY)
+	@$(BIN)/shoal report --out "$(OUT)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+test: $(READY)
+	@$(BIN)/pytest $(ARGS)
+
+bench: $(READY) .venv-bench/.ready
+	@.venv-bench/bin/python benchmarks/speed.py $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp
+
+sanitize: $(READY)
+	@PYTHON=$(CURDIR)/$(BIN)/python tests/sanitize.sh
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) .venv-bench build
+
+# One environment: pinned dependencies, then Shoal itself with its native engine built for this machine.
+$(VENV)/.dependencies: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Shoal needs Python 3.11 or newer; $(PYTHON) is older. Use: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@c++ --version >/dev/null 2>&1 \
+	  || { echo "Shoal needs a C++ compiler. On Debian or Ubuntu: sudo apt install g++" >&2; exit 2; }
+	@echo "setting up $(VENV): a minute or two, once"
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "That needs Python's venv module. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(READY): $(VENV)/.dependencies pyproject.toml $(NATIVE)
+	@echo "building the native engine"
+	@CMAKE_GENERATOR=Ninja $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv-bench/.ready: benchmarks/requirements.txt
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@

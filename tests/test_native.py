@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The native engine against the reference engine on odd shapes, and its promises about bits and interruption."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shoal.data import Dataset
+from shoal.engines import Checkpoint, EpochRecord
+from shoal.engines.native import NativeEngine, instruction_sets
+from shoal.engines.reference import ReferenceEngine
+from shoal.errors import EngineError
+from shoal.models import (
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    KaimingUniform,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Model,
+    PyTorchDefault,
+    ReLU,
+    Shape,
+    Sigmoid,
+    Tanh,
+    lenet,
+    mlp,
+    softmax_regression,
+)
+from shoal.optimizers import SGD, Adam, AdamW, Cosine, Optimizer, WarmUp
+from shoal.study import Config, Run
+from small_data import patches
+from test_reference import same
+
+SETS = instruction_sets()
+OPTIMIZERS: tuple[Optimizer, ...] = (
+    SGD(lr=0.2),
+    SGD(lr=0.1, momentum=0.9),
+    SGD(lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.01),
+    Adam(lr=0.01, weight_decay=0.1),
+    AdamW(lr=0.01, betas=(0.8, 0.95), weight_decay=0.2),
+)
+
+
+def odd_model(seed: int) -> Model:
+    """A random chain of layers: odd sizes, strides, paddings and channel counts; every third has no convolution."""
+    draw = np.random.Generator(np.random.Philox(seed))
+
+    def up_to(most: int) -> int:
+        return int(draw.integers(1, most + 1))
+
+    shape: Shape = (up_to(3), up_to(12) + 3, up_to(12) + 3)
+    input_shape = shape
+    layers: list[Layer] = []
+
+    def add(layer: Layer) -> None:
+        nonlocal shape
+        shape = layer.output_shape(shape, "here")
+        layers.append(layer)
+
+    activations = (ReLU(), Sigmoid(), Tanh())
+    for _ in range(up_to(3) if seed % 3 else 0):
+        room = min(shape[1:])
+        kernel = up_to(min(room, 7))
+        add(Conv2d(shape[0], up_to(19), kernel, stride=up_to(3), padding=int(draw.integers(0, kernel))))
+        if draw.random() < 0.8:
+            add(activations[draw.integers(3)])
+        window = up_to(min(*shape[1:], 3))
+        padding = int(draw.integers(0, window // 2 + 1))
+        pool = MaxPool2d if draw.random() < 0.5 else AvgPool2d
+        add(pool(window, stride=up_to(3), padding=padding))
+        if draw.random() < 0.3:
+            add(activations[draw.integers(3)])
+    add(Flatten())
+    for _ in range(up_to(2)):
+        add(Linear(shape[0], up_to(40)))
+        add(activations[draw.integers(3)])
+    add(Linear(shape[0], 3))
+    return Model(tuple(layers), input_shape, name=f"odd {seed}")
+
+
+def config(model: Model, **changes: Any) -> Config:
+    defaults: dict[str, Any] = {"optimizer": SGD(lr=0.1), "epochs": 2, "batch_size": 37, "init": KaimingUniform()}
+    return Config(data="patches", model=model, **(defaults | changes))
+
+
+def small(model: Model) -> Dataset:
+    return patches(train=53, test=21, shape=model.input_shape)
+
+
+def native(*runs: Run, data: Dataset | None = None, threads: int = 1, isa: str | None = None) -> list[EpochRecord]:
+    engine = NativeEngine(threads=threads, instruction_set=isa)
+    return list(engine.train(runs, {"patches": data or small(runs[0].config.model)}))
+
+
+def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
+    """The largest difference between two courses, relative to the size of what differs (losses, weights, state)."""
+    assert [record.epoch for record in one] == [record.epoch for record in other]
+    pairs = [
+        pair
+        for a, b in zip(one, other, strict=True)
+        for pair in [
+            (a.step_losses, b.step_losses),
+            ([a.validation_loss, a.validation_accuracy], [b.validation_loss, b.validation_accuracy]),
+            *((a.tensors[name], b.tensors[name]) for name in b.tensors),
+        ]
+    ]
+    return max(float(np.max(np.abs(np.subtract(a, b)), initial=0) / np.max(np.abs(b), initial=1e-2)) for a, b in pairs)
+
+
+# ---- the same numbers as the reference ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isa", SETS)
+@pytest.mark.parametrize("seed", range(24))
+def test_agrees_with_the_reference_on_odd_shapes(seed: int, isa: str) -> None:
+    asked = Run(config(odd_model(seed), optimizer=OPTIMIZERS[seed % len(OPTIMIZERS)]), seed)
+    data = {"patches": small(asked.config.model)}
+    assert furthest(native(asked, isa=isa), list(ReferenceEngine().train([asked], data))) < 2e-4
+
+
+def test_the_comparison_sees_a_wrong_learning_rate() -> None:
+    right, wrong = (Run(config(odd_model(1), optimizer=SGD(lr=lr)), 0) for lr in (0.1, 0.102))
+    reference = list(ReferenceEngine().train([right], {"patches": small(right.config.model)}))
+    assert furthest(native(wrong), reference) > 2e-4
+
+
+@pytest.mark.parametrize(
+    "model", [softmax_regression(3), mlp(256, classes=3), lenet(classes=3), lenet("relu", "max", 3)]
+)
+@pytest.mark.parametrize("isa", SETS)
+def test_agrees_on_the_models_of_the_report(model: Model, isa: str) -> None:
+    asked = Run(config(model, batch_size=16), 3)
+    data = {"patches": small(model)}
+    assert furthest(native(asked, isa=isa), list(ReferenceEngine().train([asked], data))) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_size": 1},
+        {"batch_size": 1000},
+        {"standardize": True},
+        {"holdout": 20},
+        {"init": PyTorchDefault()},
+        {"schedule": WarmUp(1, then=Cosine(2))},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_agrees_whatever_the_config(changes: dict[str, Any]) -> None:
+    asked = Run(config(mlp(5, classes=3, input_shape=(1, 6, 6)), **changes), 1)
+    data = {"patches": small(asked.config.model)}
+    assert furthest(native(asked), list(ReferenceEngine().train([asked], data))) < 1e-5
+
+
+def test_predicts_what_it_evaluates() -> None:
+    model = odd_model(2)
+    data, asked = small(model), Run(config(model), 0)
+    last = native(asked, data=data)[-1]
+    logits = NativeEngine().predict(model, last.tensors, data.test.images, asked.config, data)
+    assert logits.shape == (21, 3)
+    assert np.mean(logits.argmax(1) == data.test.labels) == last.validation_accuracy
+
+
+# ---- bits ---------------------------------------------------------------------------------------------
+
+IMAGES = patches(train=53, test=21, shape=(1, 9, 9))
+
+
+def crowd() -> list[Run]:
+    """Runs of unequal length on one data set."""
+    models = (
+        mlp(7, classes=3, input_shape=(1, 9, 9)),
+        Model((Conv2d(1, 5, 3), ReLU(), Flatten(), Linear(245, 3)), (1, 9, 9)),
+    )
+    return [
+        Run(config(model, epochs=2 + seed, optimizer=OPTIMIZERS[seed]), seed) for model in models for seed in range(4)
+    ]
+
+
+def by_run(records: Sequence[EpochRecord]) -> dict[tuple[str, int], EpochRecord]:
+    return {(record.run.trajectory, record.epoch): record for record in records}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_bits_depend_on_neither_threads_nor_company_nor_order(threads: int) -> None:
+    alone = by_run([record for run in crowd() for record in native(run, data=IMAGES)])
+    together = by_run(native(*reversed(crowd()), data=IMAGES, threads=threads))
+    assert alone.keys() == together.keys()
+    assert all(same(alone[key], replace(together[key], run=alone[key].run)) for key in alone)
+
+
+@pytest.mark.skipif("x86_64_v4" not in SETS, reason="this machine has no AVX-512")
+@pytest.mark.parametrize("seed", range(12))
+def test_bits_agree_between_instruction_sets_that_have_fma(seed: int) -> None:
+    asked = Run(config(odd_model(seed), optimizer=OPTIMIZERS[seed % len(OPTIMIZERS)]), seed)
+    pairs = zip(native(asked, isa="x86_64_v4"), native(asked, isa="x86_64_v3"), strict=True)
+    assert all(same(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: repr(optimizer)[:40])
+def test_resuming_anywhere_gives_the_same_bits(optimizer: Optimizer) -> None:
+    asked = Run(config(odd_model(4), epochs=4, optimizer=optimizer, schedule=Cosine(4)), 5)
+    data = {"patches": small(asked.config.model)}
+    whole = native(asked)
+    for cut in range(4):
+        rest = list(NativeEngine().train([asked], data, resume={asked: Checkpoint(cut, whole[cut].tensors)}))
+        assert [record.epoch for record in rest] == list(range(cut + 1, 5))
+        assert all(same(a, b) for a, b in zip(whole[cut + 1 :], rest, strict=True))
+
+
+def test_a_short_run_is_the_beginning_of_a_long_one() -> None:
+    short, long = (Run(config(odd_model(1), epochs=epochs), 0) for epochs in (2, 4))
+    assert all(same(a, replace(b, run=a.run)) for a, b in zip(native(short), native(long)[:3], strict=True))
+
+
+# ---- trouble ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lr", "diverges"), [(30.0, False), (1e9, True), (1e12, True)])
+def test_divergence_is_marked_at_its_step_and_disturbs_nobody(lr: float, diverges: bool) -> None:
+    model = mlp(8, 8, 8, classes=3, input_shape=(1, 9, 9))
+    wild = Run(config(model, optimizer=SGD(lr=lr), epochs=9, batch_size=4), 0)
+    calm = crowd()[0]
+    records = native(wild, calm, data=IMAGES, threads=2)
+    reference = list(ReferenceEngine(np.float32).train([wild], {"patches": IMAGES}))
+    ended = [record for record in records if record.run == wild]
+    assert ended[-1].diverged_at == reference[-1].diverged_at
+    assert ended[-1].epoch == reference[-1].epoch
+    assert (ended[-1].diverged_at is not None) == diverges
+    if diverges:
+        assert np.isnan(ended[-1].validation_loss)
+        assert len(ended[-1].step_losses) == (ended[-1].diverged_at % 14) + 1
+    quiet = [record for record in records if record.run == calm]
+    assert all(same(a, b) for a, b in zip(quiet, native(calm, data=IMAGES), strict=True))
+
+
+@pytest.mark.timeout(60)
+def test_closing_the_iterator_stops_the_threads() -> None:
+    endless = Run(config(lenet(classes=3), epochs=100_000), 0)
+    before = len(os.listdir("/proc/self/task"))
+    records = NativeEngine(threads=2).train([endless], {"patches": small(endless.config.model)})
+    next(records)
+    assert len(os.listdir("/proc/self/task")) == before + 2
+    records.close()
+    assert len(os.listdir("/proc/self/task")) == before
+
+
+def test_an_unknown_instruction_set_is_refused_with_those_that_run() -> None:
+    with pytest.raises(EngineError, match=r"'avx1024' does not run on this machine. Use one of .*portable"):
+        NativeEngine(instruction_set="avx1024")
+
+
+def test_the_environment_chooses_the_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOAL_ISA", "portable")
+    assert NativeEngine().instruction_set == "portable"
+
+
+def test_a_run_takes_less_than_32_mib() -> None:
+    script = """
+import resource, sys
+sys.path.insert(0, "tests")
+from test_native import NativeEngine, Run, config, lenet, small
+runs = [Run(config(lenet("relu", "max", 3), epochs=1), seed) for seed in range(8)]
+data = {"patches": small(runs[0].config.model)}
+engine = NativeEngine(threads=2)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+list(engine.train(runs, data))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / len(runs))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 32 * 1024
