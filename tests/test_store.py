@@ -207,6 +207,12 @@ def test_a_missing_file_reads_as_empty_and_is_not_made(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_a_writer_has_only_just_made_reads_as_empty(tmp_path):
+    (tmp_path / "new.db").touch()
+    with Store.open(tmp_path / "new.db") as store:
+        assert store.runs() == []
+
+
 def test_a_folder_that_cannot_be_written_is_still_read(store, monkeypatch):
     fill(store)
     store.close()

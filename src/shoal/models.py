@@ -387,18 +387,22 @@ Init = XavierUniform | KaimingUniform | PyTorchDefault | Normal
 
 
 def xavier_uniform() -> XavierUniform:
+    """`XavierUniform`: keeps the variance of sigmoid and tanh layers; the default."""
     return XavierUniform()
 
 
 def kaiming_uniform() -> KaimingUniform:
+    """`KaimingUniform`: keeps the variance of ReLU layers."""
     return KaimingUniform()
 
 
 def pytorch_default() -> PyTorchDefault:
+    """`PyTorchDefault`: as `nn.Linear` and `nn.Conv2d` begin."""
     return PyTorchDefault()
 
 
 def normal(std: float = 0.01) -> Normal:
+    """`Normal`: every weight from one bell curve, whatever the layer's width."""
     return Normal(std)
 
 

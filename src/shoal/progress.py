@@ -23,7 +23,9 @@ SPARKS = "▁▂▃▄▅▆▇█"
 class Cell:
     """One run at a glance."""
 
+    study: str
     label: str
+    """Its grid values alone: ``"sigmoid 0.9 avg"``."""
     run: Run
     done: int = 0
     """Epochs."""
@@ -34,6 +36,11 @@ class Cell:
     accuracy: float = float("nan")
     trail: list[float] = field(default_factory=list)
     """Mean training loss, a few values an epoch."""
+
+    @property
+    def name(self) -> str:
+        """``"relu-max sigmoid 0.9 avg, seed 2"``."""
+        return f"{self.study} {self.label}".strip() + f", seed {self.run.seed}"
 
     @property
     def mark(self) -> str:
@@ -73,15 +80,15 @@ class Board:
         row: dict[int, list[Cell]] = {}
         for seed in study.seeds if seeds is None else seeds:
             for point in study.points:
-                run = Run(point.config, seed)
+                run, label = Run(point.config, seed), " ".join(map(str, point.values.values()))
                 cell = self.cells.get(run.trajectory)
                 if cell is None:
                     stored = progress.get(run.trajectory, Progress(0))
-                    cell = Cell(point.label, run, stored.epochs, diverged=stored.diverged)
+                    cell = Cell(study.name, label, run, stored.epochs, diverged=stored.diverged)
                     self.cells[run.trajectory] = cell
                     row.setdefault(seed, []).append(cell)
                 if run.config.epochs > cell.total:
-                    cell.label, cell.run, cell.total = point.label, run, run.config.epochs
+                    cell.label, cell.run, cell.total = label, run, run.config.epochs
         return row
 
     def plan(self, tasks: Sequence[Task]) -> None:

@@ -23,6 +23,7 @@ SECONDS_BETWEEN_LINES = 5.0
 STYLES = {"●": "default", "·": "bright_black", "×": "red", "○": "blue", "◔": "blue", "◑": "blue", "◕": "blue"}
 MOST_RUNNING = 8
 SPARK_WIDTH = 24
+BAR_WIDTH = 40
 
 
 class View(Protocol):
@@ -137,12 +138,9 @@ def latest(board: Board, record: EpochRecord) -> str:
     """Where the run stands whose epoch just ended."""
     cell = board.cells[record.run.trajectory]
     if cell.diverged:
-        return f"{cell.label}, seed {cell.run.seed}: diverged at step {record.diverged_at:,}"
-    return f"{cell.label}, seed {cell.run.seed}: epoch {cell.done} of {cell.total}, {_standing(cell)}"
-
-
-def _standing(cell: Cell) -> str:
-    return f"loss {fixed(cell.loss, 3)}, accuracy {fixed(cell.accuracy, 3)}"
+        return f"{cell.name}: diverged at step {record.diverged_at:,}"
+    standing = f"loss {fixed(cell.loss, 3)}, accuracy {fixed(cell.accuracy, 3)}"
+    return f"{cell.name}: epoch {cell.done} of {cell.total}, {standing}"
 
 
 # ---- as a picture -------------------------------------------------------------------------------------
@@ -157,11 +155,11 @@ def picture(board: Board, width: int, height: int = 40) -> "RenderableType":
     studies = [_study(name, row, indent, width) for name, row in board.rows if row]
     room = height - sum(len(lines) for lines in studies) - 5
     running = board.running[: max(min(MOST_RUNNING, room), 0)]
-    labels = max((len(_name(cell)) for cell in running), default=0)
+    names = max((len(cell.name) for cell in running), default=0)
     return Group(
         *(line for lines in studies for line in lines),
         Text(),
-        *(_running(cell, min(labels, width // 3), width) for cell in running),
+        *(_running(cell, names, width) for cell in running),
         *([Text()] if running else []),
         _bar(board, width),
     )
@@ -183,19 +181,18 @@ def _study(name: str, row: dict[int, list[Cell]], indent: int, width: int) -> "l
     return lines
 
 
-def _running(cell: Cell, labels: int, width: int) -> "Text":
+def _running(cell: Cell, names: int, width: int) -> "Text":
+    """Name, loss so far, epoch, and where it stands; what has no room is left out from the right."""
     from rich.text import Text
 
-    line = Text(f"{_name(cell):<{labels}.{labels}}  ", no_wrap=True, overflow="crop")
-    line.append(f"{sparkline(cell.trail, SPARK_WIDTH):<{SPARK_WIDTH}}", style="blue")
-    line.append(f"  epoch {cell.done:>2} of {cell.total}", style="bright_black")
-    line.append(f"  {_standing(cell)}")
+    sparks = SPARK_WIDTH if width >= 90 else SPARK_WIDTH // 2
+    names = min(names, max(width - sparks - 40, 12))
+    line = Text(f"{cell.name:<{names}.{names}}  ", no_wrap=True)
+    line.append(f"{sparkline(cell.trail, sparks):<{sparks}}", style="blue")
+    line.append(f"  {cell.done:>3}/{cell.total}", style="bright_black")
+    line.append(f"   loss {fixed(cell.loss, 3):>5}   accuracy {fixed(cell.accuracy, 3)}")
     line.truncate(width)
     return line
-
-
-def _name(cell: Cell) -> str:
-    return f"{cell.label}, seed {cell.run.seed}"
 
 
 def _bar(board: Board, width: int) -> "Text":
@@ -203,6 +200,6 @@ def _bar(board: Board, width: int) -> "Text":
 
     done, total = board.epochs
     words = summary(board)
-    room = max(min(width - len(words) - 2, 40), 0)
+    room = max(min(width - len(words) - 2, BAR_WIDTH), 0)
     full = room * done // max(total, 1)
     return Text.assemble(("━" * full, "blue"), ("━" * (room - full), "bright_black"), "  " if room else "", words)

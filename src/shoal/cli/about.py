@@ -124,7 +124,7 @@ def _data(setting: Setting, name: str) -> Check:
 def _store(setting: Setting) -> Check:
     from shoal.store import Store
 
-    path = setting.store_path()
+    path = setting.stored_path()
     try:
         with Store.open(path) as store:
             count = len(store.runs())

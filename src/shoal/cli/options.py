@@ -5,6 +5,7 @@ Heavy imports happen in the functions, once a command really runs.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,6 +55,11 @@ class Setting:
         """``--store``, or shoal.db in a folder."""
         return Path(self.store) if self.store else Path(folder) / DEFAULT_STORE
 
+    def stored_path(self) -> Path:
+        """Where to read: ``--store``, or the first of shoal.db and report/shoal.db that is there."""
+        usual = [self.store_path(), self.store_path("report")]
+        return next((path for path in usual if path.exists()), usual[0])
+
     def datasets(self, names: Iterable[str], own: "Mapping[str, Dataset] | None" = None) -> "dict[str, Dataset]":
         """Data sets by the names that configs use.
 
@@ -78,16 +84,20 @@ class Setting:
 
 def _below(place: Path, names: list[str]) -> "dict[str, Dataset]":
     from shoal.data import load
+    from shoal.data.sources import STAND_INS
 
     if not place.is_dir():
         raise DataMissing(
             f"--data {place}: there is no such folder, nor a data set of that name. "
             f"Use a folder, fashion-mnist, mnist or {SKETCHES}."
         )
-    found = {name: load(name, place) for name in names}
+    found: dict[str, Dataset] = {}
+    for name in names:
+        with suppress(DataMissing):
+            found[name] = load(name, place, insist=True)
     if names and not any(Path(dataset.source).is_relative_to(place) for dataset in found.values()):
         raise DataMissing(f"--data {place}: it has none of {', '.join(names)}. Name the folder that holds them.")
-    return found
+    return {name: found[name] if name in found else load(STAND_INS[name]) for name in names}
 
 
 def shared(command: F) -> F:
@@ -102,7 +112,11 @@ def shared(command: F) -> F:
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     options = (
-        click.option("--store", metavar="PATH", help="File that keeps the runs; shoal.db if not given."),
+        click.option(
+            "--store",
+            metavar="PATH",
+            help="File that keeps the runs: shoal.db, or a report's DIR/shoal.db.",
+        ),
         click.option(
             "--data",
             metavar="PATH|NAME",

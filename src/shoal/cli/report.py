@@ -29,17 +29,15 @@ PAUSE = 3.0
 
 @click.command()
 @click.option("--sections", metavar="IDS", help="Only these, such as 1.2,1.3; all if not given.")
-@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Replicates of every run.")
-@click.option(
-    "--out", type=click.Path(file_okay=False), default="report", show_default=True, help="Folder to write to."
-)
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", default=10, show_default=True, help="Replicates.")
+@click.option("--out", metavar="DIR", default="report", show_default=True, help="Folder to write to.")
 @as_json
 @shared
 def report(setting: Setting, sections: str | None, seeds: int, out: str, as_json: bool) -> int:
     """Train what the report needs, and write it: index.html, report.json and figures.
 
     The report is there after the first seed and grows with every further one. Ctrl-C leaves a true report of
-    what there is; the same command goes on where it stopped. Its store is shoal.db in the report's folder.
+    what there is; the same command goes on where it stopped.
     """
     click.echo("Reading the data ...", err=True)
     from shoal.store import Store

@@ -27,9 +27,11 @@ def list_runs(setting: Setting, as_json: bool) -> None:
     with _open(setting) as store:
         runs = store.runs()
     if as_json:
-        return print_json("list", store=str(setting.store_path()), runs=[_facts(run) for run in runs])
+        return print_json("list", store=str(setting.stored_path()), runs=[_facts(run) for run in runs])
     if not runs:
-        click.echo(f"{setting.store_path()} holds no runs yet. Train some: shoal report, or shoal run STUDY.", err=True)
+        click.echo(
+            f"{setting.stored_path()} holds no runs yet. Train some: shoal report, or shoal run STUDY.", err=True
+        )
         return None
     head = ("run", "data", "model", "optimizer", "batch", "seed", "epochs", "status", "loss", "accuracy", "engine")
     click.echo(columns(head, [_row(run) for run in runs], right=(4, 5, 6, 8, 9)))
@@ -54,7 +56,9 @@ def show(setting: Setting, run: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run", metavar="[RUN]", default="")
-@click.option("--format", "kind", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option(
+    "--format", "kind", type=click.Choice(["csv", "json"]), default="csv", show_default=True, help="Of epochs."
+)
 @click.option("--to", type=click.Path(dir_okay=False), metavar="FILE", help="File to write; stdout if not given.")
 @click.option(
     "--weights", type=click.Path(file_okay=False), metavar="DIR", help="Write kept weights there as safetensors."
@@ -78,7 +82,7 @@ def export(setting: Setting, run: str, kind: str, to: str | None, weights: str |
 def _open(setting: Setting) -> "Store":
     from shoal.store import Store
 
-    return Store.open(setting.store_path())
+    return Store.open(setting.stored_path())
 
 
 def _find(store: "Store", prefix: str) -> "list[StoredRun]":

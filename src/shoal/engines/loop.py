@@ -67,7 +67,8 @@ def _train_epoch(run: Run, dataset: Dataset, network: Network, epoch: int) -> Ep
         batch = order[step * config.batch_size : (step + 1) * config.batch_size]
         images, labels = dataset.train.images[batch], dataset.train.labels[batch]
         loss, right = network.step(images, labels, float(lr), epoch * steps + step + 1)
-        losses[step] = loss
+        with np.errstate(over="ignore"):  # a finite float64 that float32 cannot hold is kept as infinite
+            losses[step] = loss
         if not isfinite(loss):
             seconds, at = perf_counter() - begun, epoch * steps + step
             step_losses = losses[: step + 1]

@@ -86,21 +86,26 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write; to an empty store in memory if there is no file."""
+    """A connection that cannot write; to an empty store in memory if the file is not there, or only just made."""
     if not path.exists():
-        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        migrate(db)
-        return db
+        return _empty()
     address = f"{path.absolute().as_uri()}?mode=ro"
     if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
         address += "&immutable=1"  # WAL wants to write an index beside the file, even to read it
     db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
     try:
-        if version(db) == 0:
-            raise StoreError("it is an empty file")
+        if version(db):
+            return db
     except BaseException:
         db.close()
         raise
+    db.close()
+    return _empty()
+
+
+def _empty() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(db)
     return db
 
 

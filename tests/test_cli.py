@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands, as somebody types them: results on stdout, words on stderr, and the exit codes that are promised."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+from safetensors.numpy import load_file
+
+from fakes import FakeEngine, dots, tiny_study
+from shoal import __version__
+from shoal.cli import run_command, shoal
+from shoal.cli.report import Growing, Work
+from shoal.cli.training import find_studies
+from shoal.results import StoredResults
+from shoal.store import Store
+from shoal.studies.section import Prose, Section
+from test_studyfile import GOOD
+
+DIVERGING = GOOD.replace("[0.1, 0.5]", "[0.1, 1e20]").replace("SGD(lr=lr)", "SGD(lr=lr, weight_decay=lr), batch_size=1")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Every command runs in a folder of its own, without the network and without anybody's data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOAL_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SHOAL_DATA", raising=False)
+    (tmp_path / "mine.py").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.fixture
+def shell(capsys):
+    def shell(line: str) -> tuple[int, str, str]:
+        code = run_command([*line.split()])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return shell
+
+
+@pytest.fixture
+def trained(shell):
+    assert shell("run mine.py --engine reference")[0] == 0
+    return shell
+
+
+# ---- run and plan -------------------------------------------------------------------------------------
+
+
+def test_run_trains_and_prints_a_row_a_config(shell):
+    code, out, err = shell("run mine.py --engine reference")
+    assert code == 0
+    assert [line.split()[:3] for line in out.splitlines() if line.startswith("lr")] == [
+        ["lr", "0.1", "2"],
+        ["lr", "0.5", "2"],
+    ]
+    assert "Training 4 runs, 8 epochs." in err
+    assert "Training" not in out
+
+
+def test_run_again_trains_nothing(trained):
+    code, out, err = trained("run mine.py --engine reference")
+    assert (code, "Every run is in the store already." in err) == (0, True)
+    assert "lr 0.5" in out
+
+
+def test_run_as_json_is_one_versioned_object(shell):
+    code, out, _ = shell("run mine.py --engine reference --json --seeds 1")
+    answer = json.loads(out)
+    assert (code, answer["schema"], answer["command"]) == (0, 1, "run")
+    assert [row["n"] for row in answer["studies"]["rates"]] == [1, 1]
+
+
+def test_runs_that_diverge_end_with_3(shell, folder):
+    (folder / "far.py").write_text(DIVERGING)
+    code, out, _ = shell("run far.py --engine reference")
+    assert code == 3
+    (row,) = [line for line in out.splitlines() if "1e+20" in line]
+    assert row.split()[-2] == "2", "both seeds diverged"
+
+
+def test_plan_tells_and_trains_nothing(shell, folder):
+    code, out, _ = shell("plan mine.py --engine reference")
+    assert code == 0
+    assert out.startswith("4 runs asked for, 0 in the store, 4 to train: 8 epochs.")
+    assert not (folder / "shoal.db").exists()
+
+
+def test_plan_subtracts(trained):
+    _, out, _ = trained("plan mine.py --engine reference --seeds 3 --json")
+    answer = json.loads(out)
+    assert (answer["runs"], [task["seed"] for task in answer["tasks"]]) == (6, [2, 2])
+
+
+def test_a_built_in_study_goes_by_name_or_section():
+    (study,), _ = find_studies("batch-sizes")
+    assert find_studies("1.3") == ([study], {})
+
+
+# ---- list, show, export -------------------------------------------------------------------------------
+
+
+def test_list_has_a_row_a_run(trained):
+    _, out, _ = trained("list")
+    assert len(out.splitlines()) == 5
+    answer = json.loads(trained("list --json")[1])
+    assert [(run["seed"], run["status"], run["epochs_done"]) for run in answer["runs"]] == [
+        (0, "finished", 2),
+        (0, "finished", 2),
+        (1, "finished", 2),
+        (1, "finished", 2),
+    ]
+
+
+def test_list_of_nothing_says_what_to_do(shell):
+    code, out, err = shell("list")
+    assert (code, out) == (0, "")
+    assert "shoal.db holds no runs yet. Train some: shoal report, or shoal run STUDY." in err
+
+
+def test_reading_finds_the_reports_store(trained, folder):
+    (folder / "report").mkdir()
+    (folder / "shoal.db").rename(folder / "report" / "shoal.db")
+    assert len(trained("list")[1].splitlines()) == 5
+
+
+def test_show_takes_the_beginning_of_a_hash(trained):
+    run = json.loads(trained("list --json")[1])["runs"][0]
+    _, out, _ = trained(f"show {run['run'][:8]}")
+    assert run["run"] in out
+    assert "weights after epoch  2" in out
+    shown = json.loads(trained(f"show {run['hash'][:8]} --json")[1])["runs"]
+    assert [(one["hash"], one["seed"], len(one["epochs"])) for one in shown] == [
+        (run["hash"], 0, 3),
+        (run["hash"], 1, 3),
+    ]
+
+
+def test_export_reads_back_to_the_same_bits(trained, folder):
+    _, out, _ = trained("export")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == 4 * 3
+    with Store.open(folder / "shoal.db") as store:
+        history = store.history(store.runs()[0].run, "reference-float64")
+    assert [float(row["validation_loss"]) for row in rows[:3]] == list(history.validation_loss)
+    assert rows[0]["train_loss"] == "", "there is none before training"
+    assert json.loads(trained("export --format json")[1])["runs"][0]["epochs"][0]["train_loss"] is None
+
+
+def test_export_to_files(trained, folder):
+    code, out, err = trained("export --to all.csv --weights tensors")
+    assert (code, out, err) == (0, "", "4 files of weights in tensors\n")
+    assert (folder / "all.csv").read_text() == trained("export")[1]
+    assert load_file(sorted((folder / "tensors").iterdir())[0]).keys() == {"1.weight", "1.bias"}
+
+
+# ---- data and doctor ----------------------------------------------------------------------------------
+
+
+def test_data_says_what_is_missing_and_what_helps(shell):
+    code, out, _ = shell("data")
+    assert code == 0
+    assert "fashion-mnist: not found; reports use its stand-in." in out
+    assert "dataset-fashion-mnist" in out
+    assert [one["found"] for one in json.loads(shell("data --json")[1])["data"]] == [False, False]
+
+
+def test_doctor_tells_how_things_are(trained):
+    code, out, _ = trained("doctor --engine reference --json")
+    checks = {check["check"]: check for check in json.loads(out)["checks"]}
+    assert checks["shoal"]["finding"] == __version__
+    assert checks["engine"]["finding"] == "name reference-float64"
+    assert checks["store"]["finding"] == "shoal.db, 4 runs"
+    assert checks["mnist"]["well"], "missing data is no illness"
+    assert code == 0
+
+
+def test_doctor_finds_a_broken_store(shell, folder):
+    (folder / "shoal.db").write_text("Dear diary, " * 500)
+    code, out, _ = shell("doctor --engine reference")
+    assert code == 1
+    assert "!!  store" in out
+    assert "not a database" in out
+
+
+# ---- errors and exit codes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("run nothing-known", 2, "'nothing-known' is neither a section nor a study"),
+        ("run none.py", 2, "none.py cannot be read"),
+        ("run 1.4", 2, "Section 1.4 trains nothing. See it with `shoal report --sections 1.4`"),
+        ("run", 2, "Missing argument 'STUDY'"),
+        ("run 1.2 --seeds 0", 2, "0 is not in the range"),
+        ("swim", 2, "No such command 'swim'"),
+        ("show zzzz", 2, "no run whose hash begins with 'zzzz'"),
+        ("report --sections 9.9", 2, "'9.9' is neither a section"),
+        ("report --sections ,", 2, "expected ids such as 1.2,1.3"),
+        ("run 1.2 --data fashion-mnist", 4, "apt install dataset-fashion-mnist"),
+        ("run 1.2 --data nowhere", 4, "--data nowhere: there is no such folder"),
+        ("plan mine.py --store mine.py", 1, "mine.py cannot be opened as a store"),
+    ],
+)
+def test_errors_are_lines_on_stderr_with_a_code(shell, line, code, words):
+    found, out, err = shell(line)
+    assert (found, out) == (code, "")
+    assert words in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_a_folder_without_the_data_is_an_error(shell, folder):
+    """Who names a folder means it: a stand-in would hide the slip."""
+    (folder / "empty").mkdir()
+    code, _, err = shell("plan 1.3 --data empty")
+    assert code == 4
+    assert "--data empty: it has none of fashion-mnist" in err
+
+
+def test_a_store_that_is_being_written_to_ends_with_5(shell, folder):
+    with Store.open(folder / "shoal.db", write=True):
+        code, _, err = shell("run mine.py --engine reference")
+        assert code == 5
+        assert f"process {os.getpid()} " in err
+        assert shell("list")[0] == 0
+
+
+def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(shell, folder):
+    slow = GOOD.replace("epochs=2", "epochs=100000")
+    (folder / "slow.py").write_text(slow)
+    command = [sys.executable, "-m", "shoal", "run", "slow.py", "--engine", "reference", "--seeds", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+        while not any(stored.epochs for stored in Store.open(folder / "shoal.db").runs()):
+            time.sleep(0.05)
+        training.send_signal(signal.SIGINT)
+        _, said = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+    stored = json.loads(shell("list --json")[1])["runs"]
+    assert 0 < stored[0]["epochs_done"] < 100_000
+    tasks = json.loads(shell("plan slow.py --engine reference --seeds 1 --json")[1])["tasks"]
+    assert {task["run"]: task["from_epoch"] for task in tasks}[stored[0]["run"]] == stored[0]["epochs_done"]
+
+
+def test_version_and_help(shell):
+    assert shell("--version")[:2] == (0, f"shoal {__version__}\n")
+    code, out, _ = shell("--help")
+    assert code == 0
+    assert [line.split()[0] for line in out.split("Commands:\n")[1].splitlines()] == list(shoal.commands)
+
+
+# ---- report -------------------------------------------------------------------------------------------
+
+
+def test_a_report_of_a_section_without_runs(shell, folder):
+    code, out, err = shell("report --sections 1.4 --data sketches --engine reference --out here")
+    assert code == 0
+    assert out == "here/index.html\n"
+    assert err.startswith("Reading the data ...\n")
+    written = json.loads((folder / "here" / "report.json").read_text())
+    assert [section["id"] for section in written["sections"]] == ["1.4"]
+    assert (folder / "here" / "shoal.db").exists()
+
+
+class Screen:
+    """A view that only remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def section_of(study) -> Section:
+    def chapter(results):
+        return [Prose(f"{study.name}: " + ", ".join(str(curves.seeds) for curves in results.all()))]
+
+    return Section("9.1", "Rates", "Which rate?", "None.", chapter, study, data=("dots",))
+
+
+def work(store, folder, engine=None) -> Work:
+    section = section_of(tiny_study())
+    return Work(store, engine or FakeEngine(), [section], {"dots": dots()}, range(3), folder / "out")
+
+
+def test_the_report_is_written_from_what_was_trained(folder):
+    with Store.open("r.db", write=True) as store:
+        assert work(store, folder).run().trained == 6
+    written = json.loads((folder / "out" / "report.json").read_text())
+    assert written["sections"][0]["prose"] == ["rates: (0, 1, 2), (0, 1, 2)"]
+    assert written["seeds"] == {"done": 3, "asked": 3}
+
+
+def test_ctrl_c_leaves_a_true_report_of_what_there_is(folder, capsys):
+    with Store.open("r.db", write=True) as store:
+        with pytest.raises(KeyboardInterrupt):
+            work(store, folder, FakeEngine(stop_after=22)).run()
+        written = json.loads((folder / "out" / "report.json").read_text())
+        assert written["sections"][0]["prose"] == ["rates: (0, 1), (0, 1)"]
+        work(store, folder).run()
+    assert "the same command goes on from there" in capsys.readouterr().err
+    again = json.loads((folder / "out" / "report.json").read_text())
+    assert again["seeds"]["done"] == 3
+
+
+def test_the_report_grows_in_a_thread_and_says_so(folder):
+    written, screen = [], Screen()
+    growing = Growing(written.append, screen, folder)
+    growing.seed((0,), 3)
+    growing.finish([0, 1, 2])
+    assert written == [(0,), [0, 1, 2]]
+    assert screen.said == [f"{folder / 'index.html'} is ready with 1 of 3 seeds; going on, Ctrl-C stops"]
+
+
+def test_a_report_that_fails_halfway_does_not_stop_the_training(folder):
+    def write(seeds):
+        if len(seeds) == 1:
+            raise ValueError("no figure")
+
+    screen = Screen()
+    growing = Growing(write, screen, folder)
+    growing.seed((0,), 3)
+    growing.finish([0, 1, 2])
+    assert screen.said == ["The report could not be written yet, training goes on: no figure"]
+
+
+def test_the_last_seed_is_left_to_the_last_writing(folder):
+    written = []
+    growing = Growing(written.append, Screen(), folder)
+    growing.seed((0, 1, 2), 3)
+    growing.finish([0, 1, 2])
+    assert written == [[0, 1, 2]]
+
+
+# ---- options ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(shoal.commands))
+def test_every_command_takes_the_shared_options(name):
+    options = {option for parameter in shoal.commands[name].params for option in parameter.opts}
+    assert {"--store", "--data", "--threads", "--engine", "--json"} <= options
+    assert shoal.commands[name].get_short_help_str(limit=200)
+    assert isinstance(shoal.commands[name], click.Command)
+
+
+def test_results_satisfy_what_chapters_ask_for():
+    """Every question of `Results` has an answer in `StoredResults`."""
+    from shoal.studies.section import Results
+
+    asked = {name for name in vars(Results) if not name.startswith("_")}
+    assert asked <= set(dir(StoredResults))

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A study file either gives studies or one `StudyError` that names the file, and the line where there is one."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shoal.errors import StudyError
+from shoal.studyfile import read
+
+GOOD = """
+import numpy as np
+from shoal import Config, Grid, SGD, Study, from_arrays, softmax_regression
+
+mine = from_arrays(np.zeros((14, 2, 2), np.uint8), np.arange(14) % 2, ["a", "b"], name="mine")
+
+def config(lr):
+    model = softmax_regression(classes=2, input_shape=(1, 2, 2))
+    return Config(data="mine", model=model, optimizer=SGD(lr=lr), epochs=2)
+
+study = Study("rates", config, Grid(lr=[0.1, 0.5]), seeds=range(2))
+again = study
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str | bytes):
+        path = tmp_path / "mine.py"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def test_a_file_gives_its_studies_and_its_data(write):
+    file = read(write(GOOD))
+    assert [study.name for study in file.studies] == ["rates"]
+    assert file.data["mine"].name.startswith("mine-")
+    assert file.data[file.data["mine"].name] is file.data["mine"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\ndef f(:\n", r"mine\.py:2: invalid syntax"),
+        ("x = 1\n\n1 / 0\n", r"mine\.py:3: ZeroDivisionError: division by zero"),
+        ("x = 1\nimport no_such_thing_at_all\n", r"mine\.py:2: ModuleNotFoundError"),
+        ("raise SystemExit(3)\n", r"mine\.py:1: SystemExit: 3"),
+        ("def f():\n    raise ValueError('no')\n\nf()\n", r"mine\.py:2: ValueError: no"),
+        (GOOD.replace("lr=lr", "lr=-lr"), r"mine\.py:9: SGD\(lr=-0\.1\): Expected `float` > 0"),
+        (GOOD.replace("Grid(lr", "Grid(rate"), r"mine\.py:11: rates: the grid names rate"),
+        ("x = 1\n", r"mine\.py defines no study\. Put `study = Study"),
+        ("", r"mine\.py defines no study"),
+        (GOOD + "third = Study('rates', config, Grid(lr=[1.0]))\n", r"two studies of one name"),
+        (b"\xff\xfe\x00", r"mine\.py"),
+        (b"x = 1\x00", r"mine\.py"),
+        ("(" * 3000, r"mine\.py"),
+        ("-" * 100_000 + "1", r"mine\.py"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(write, text, words):
+    with pytest.raises(StudyError, match=words):
+        read(write(text))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(StudyError, match=r"none\.py cannot be read: No such file"):
+        read(tmp_path / "none.py")
+
+
+def test_ctrl_c_is_no_study_error(write):
+    with pytest.raises(KeyboardInterrupt):
+        read(write("raise KeyboardInterrupt\n"))
+
+
+lenient = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@lenient
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 12), st.text("():=.,'\"[]\n #019abclr-", max_size=4))
+def test_a_damaged_file_is_a_study_error_or_a_study(write, at, cut, put):
+    damaged(write, (GOOD[:at] + put + GOOD[at + cut :]).encode())
+
+
+@lenient
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_study_error(write, content):
+    damaged(write, content)
+
+
+def damaged(write, content: bytes):
+    path = write(content)
+    try:
+        said = None if read(path).studies else "nothing"
+    except StudyError as error:
+        said = str(error)
+    assert said is None or str(path) in said
