@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fakes import FakeEngine, dots, tiny_config, tiny_study
+from shoal.engines.native import NativeEngine
 from shoal.engines.reference import ReferenceEngine
 from shoal.errors import StoreError
 from shoal.models import softmax_regression
@@ -108,14 +109,15 @@ def test_the_reference_engine_resumes_bit_for_bit(store, tmp_path):
     assert content(store, demand, engine.name) == unbroken(tmp_path, demand, engine, data)
 
 
-def test_killed_five_times_it_ends_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize("name", ["ReferenceEngine()", "NativeEngine(threads=2)"])
+def test_killed_five_times_it_ends_with_the_same_bits(tmp_path, name):
     here, path = Path(__file__).parent, tmp_path / "killed.db"
     program = (
         f"import sys; sys.path.insert(0, {str(here)!r})\n"
         "from test_runner import *\n"
         f"with Store.open({str(path)!r}, write=True) as store:\n"
         "    tell = lambda record: (print(record.epoch, flush=True), time.sleep(0.01))\n"
-        "    train(Demand.of([patch_study(6)]), ReferenceEngine(), {'patches': PATCHES}, store, on_record=tell)\n"
+        f"    train(Demand.of([patch_study(6)]), {name}, {{'patches': PATCHES}}, store, on_record=tell)\n"
     )
     chance = random.Random(7)
     for _ in range(5):
@@ -126,7 +128,8 @@ def test_killed_five_times_it_ends_with_the_same_bits(tmp_path):
             os.kill(training.pid, signal.SIGKILL)
     with Store.open(path) as store:
         assert 0 < sum(stored.epochs for stored in store.runs()) < 24, "it was killed in the midst of it"
-    demand, engine, data = Demand.of([patch_study(6)]), ReferenceEngine(), {"patches": PATCHES}
+    engine = {"ReferenceEngine()": ReferenceEngine, "NativeEngine(threads=2)": NativeEngine}[name]()
+    demand, data = Demand.of([patch_study(6)]), {"patches": PATCHES}
     with Store.open(path, write=True) as store:
         train(demand, engine, data, store)
         assert content(store, demand, engine.name) == unbroken(tmp_path, demand, engine, data)
