@@ -243,7 +243,7 @@ def test_wrong_bytes_never_reach_the_cache(tmp_path: Path, mirrors: Mirrors) -> 
 
 
 def test_an_interrupted_download_leaves_nothing_and_goes_on_later(
-    tmp_path: Path, mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, mirrors: Mirrors, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     address = mirrors.serve(put(tmp_path / "good"))
     verified = sources._verified
@@ -260,7 +260,9 @@ def test_an_interrupted_download_leaves_nothing_and_goes_on_later(
         with pytest.raises(KeyboardInterrupt):
             sources.obtain(TINY, mirrors=[address])
     assert cached(tmp_path) == ["t10k-labels-idx1-ubyte.gz"]
+    capsys.readouterr()
     assert sources.obtain(TINY, mirrors=[address]).name == "tiny"
+    assert capsys.readouterr().err.count("fetching") == 3, "what is there is not fetched again"
 
 
 def test_what_a_killed_download_left_is_swept(tmp_path: Path, mirrors: Mirrors) -> None:
