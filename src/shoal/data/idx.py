@@ -88,7 +88,7 @@ def _dimensions(stream: IO[bytes], path: Path) -> tuple[int, ...]:
         raise DataError(f"{path} is not an IDX file: it starts with {shown}, not with 00 00 08. {ADVICE}")
     kind, count = magic[2], magic[3]
     if kind != UNSIGNED_BYTE:
-        raise DataError(f"{path} holds {TYPES[kind]} values; images and labels are uint8. Convert it, or {_lower()}")
+        raise DataError(f"{path} holds {TYPES[kind]} values; images and labels are uint8. Convert it.")
     if not 1 <= count <= MOST_DIMENSIONS:
         raise DataError(f"{path} claims {count} dimensions; images and labels have 1 to {MOST_DIMENSIONS}. {ADVICE}")
     packed = _take(stream, 4 * count)
@@ -134,7 +134,3 @@ def _take(stream: IO[bytes], count: int) -> bytearray:
 
 def _times(shape: tuple[int, ...]) -> str:
     return "×".join(f"{size:,}" for size in shape) or "one"
-
-
-def _lower() -> str:
-    return ADVICE[0].lower() + ADVICE[1:]
