@@ -12,10 +12,11 @@ import pytest
 from shoal import streams
 from shoal.data import Dataset, Split
 from shoal.engines import Checkpoint, EpochRecord, reference
+from shoal.engines.loop import train_run
 from shoal.engines.reference import ReferenceEngine
 from shoal.errors import EngineError
 from shoal.models import Conv2d, Flatten, Linear, MaxPool2d, Model, Normal, ReLU, mlp, softmax_regression
-from shoal.optimizers import SGD, Adam, AdamW, Cosine, Optimizer, WarmUp
+from shoal.optimizers import SGD, Adam, AdamW, Cosine, Optimizer, WarmUp, learning_rates
 from shoal.study import Config, Run
 from small_data import patches
 
@@ -141,6 +142,37 @@ def test_standardize_shifts_and_scales_pixels() -> None:
     assert record.validation_loss == pytest.approx(reference.softmax_cross_entropy(out, DATA.test.labels)[0], rel=1e-5)
 
 
+class Listener:
+    """A network that learns nothing and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, np.ndarray] = {}
+        self.steps: list[tuple[int, float, np.ndarray, np.ndarray]] = []
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, step: int) -> tuple[float, int]:
+        self.steps.append((step, lr, images, labels))
+        return 1.0, 0
+
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
+        return 1.0, 0
+
+
+@pytest.mark.parametrize("done", [None, 0, 1])
+def test_every_step_gets_its_number_its_rate_and_its_images(done: int | None) -> None:
+    """Steps are counted from 1 over the whole run, and each epoch has an order of its own."""
+    run, network = Run(config(epochs=3, batch_size=40, schedule=WarmUp(epochs=2)), 6), Listener()
+    list(train_run(run, DATA, network, done))
+    expected = []
+    for epoch in range(done or 0, 3):
+        rates = learning_rates(run.config.optimizer, run.config.schedule, epoch, 3)
+        batches = np.split(streams.order(90, 6, epoch), [40, 80])
+        expected += [(3 * epoch + i + 1, rates[i], batch) for i, batch in enumerate(batches)]
+    assert [step[:2] for step in network.steps] == [step[:2] for step in expected]
+    for (_, _, images, labels), (_, _, batch) in zip(network.steps, expected, strict=True):
+        assert np.array_equal(images, DATA.train.images[batch])
+        assert np.array_equal(labels, DATA.train.labels[batch])
+
+
 # ---- hold-out -----------------------------------------------------------------------------------------
 
 
@@ -221,6 +253,7 @@ def test_divergence_is_counted_over_the_whole_run() -> None:
     broken = {name: np.full_like(value, 1e308) for name, value in train(run)[2].tensors.items()}
     (record,) = train(run, resume={run: Checkpoint(2, broken)})
     assert (record.epoch, record.diverged_at) == (3, 12)
+    assert all(np.array_equal(record.tensors[name], broken[name]) for name in broken)  # no update was made
 
 
 def test_a_non_finite_validation_loss_is_divergence_at_the_last_step() -> None:

@@ -24,7 +24,7 @@ STRIDED = Model((Conv2d(1, 5, 4, stride=3, padding=2), ReLU(), MaxPool2d(3, 2, 1
 RUNS: dict[str, dict[str, Any]] = {
     # five steps an epoch, the last one smaller; two epochs unless a schedule needs more
     "softmax regression": {"model": softmax_regression()},
-    "softmax regression, one batch": {"model": softmax_regression(), "batch_size": 150, "epochs": 10},
+    "softmax regression, one batch": {"model": softmax_regression(), "batch_size": 150, "epochs": 20},
     "MLP": {"model": mlp(32), "optimizer": SGD(lr=0.1, momentum=0.9)},
     "deep sigmoid MLP": {"model": mlp(16, 12, activation="sigmoid"), "optimizer": Adam(lr=0.01)},
     "tanh MLP": {"model": mlp(16, activation="tanh"), "optimizer": AdamW(lr=0.01)},
@@ -72,12 +72,12 @@ def test_reference_engine(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_native_engine(name: str) -> None:
-    """Twenty steps and more in float32: apart by rounding only, which grows slowly."""
+    """About twenty steps in float32: apart by rounding only, some units in the last place, which grow slowly."""
     native = pytest.importorskip("shoal.engines.native", reason="the native engine is not built")
     from torch_twins import train
 
     run = run_of(name, epochs=max(4, RUNS[name].get("epochs", 0)))
     records, expected = trained(native.NativeEngine(threads=1), run), train(run, DATA, torch.float32)
-    np.testing.assert_allclose(step_losses(records), expected.step_losses, rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(step_losses(records), expected.step_losses, rtol=5e-6)
     for parameter, theirs in expected.weights.items():
-        np.testing.assert_allclose(records[-1].tensors[parameter], theirs, rtol=1e-2, atol=3e-4)
+        np.testing.assert_allclose(records[-1].tensors[parameter], theirs, rtol=1e-5, atol=5e-6)
