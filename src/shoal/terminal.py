@@ -62,8 +62,7 @@ class Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.board.trained:
-            self.say(summary(self.board))
+        """Nothing to put away: every line stays."""
 
     def plan(self, tasks: tuple[Task, ...]) -> None:
         self.board.plan(tasks)
@@ -71,7 +70,8 @@ class Lines:
 
     def record(self, record: EpochRecord) -> None:
         self.board.record(record)
-        if monotonic() >= self._next:
+        done, total = self.board.epochs
+        if monotonic() >= self._next or done == total:
             self._next = monotonic() + SECONDS_BETWEEN_LINES
             self.say(f"{summary(self.board)} · {latest(self.board, record)}")
 

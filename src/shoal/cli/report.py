@@ -117,6 +117,7 @@ class Work:
                 growing.finish(self.seeds)
                 screen.say(f"{self.out / 'index.html'} has what there is; the same command goes on from there.")
                 raise
+            screen.say("Every run is there. Writing the report ...")
             growing.finish(self.seeds)
             return outcome
 
