@@ -23,7 +23,7 @@ test: $(READY)
 	@$(BIN)/pytest $(ARGS)
 
 bench: $(READY) .venv-bench/.ready
-	@.venv-bench/bin/python benchmarks/speed.py $(ARGS)
+	@$(BIN)/python benchmarks/speed.py $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ sanitize: $(READY)
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/sanitize.sh
 
 docs: $(READY)
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/write_cli.py
 
 clean:
 	rm -rf $(VENV) .venv-bench build
