@@ -26,7 +26,7 @@ from shoal.studies.clauses import (
     told,
     versus,
 )
-from shoal.studies.section import Block, Figure, Prose, Results, Section
+from shoal.studies.section import Block, Figure, Results, Section
 from shoal.study import Config, Grid, Study
 
 
@@ -58,8 +58,8 @@ def chapter(results: Results) -> list[Block]:
     blocks: list[Block] = [opening, *_figures(group)]
     blocks.append(compose.outcome_table("batch-sizes", group, "The end of training.", (LOSS, ACCURACY, NOISE)))
     if len(group) > 1:
-        blocks.append(Prose(f"{per_epoch(group)} {per_step(group)} {per_second(small, large)}"))
-        blocks.append(Prose(f"{noise(group)} {end(group)}"))
+        blocks.append(compose.paragraph(per_epoch(group), per_step(group), per_second(small, large)))
+        blocks.append(compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group)))
     return blocks
 
 
@@ -122,7 +122,7 @@ def end(group: list[Curves]) -> str:
     lower = ACCURACY.of(large)[left] < ACCURACY.of(small)[right]
     gap = versus(difference(large, small, ACCURACY), "accuracy", f"at {large.label}", f"at {small.label}")
     return (
-        f"{ranking(group, ACCURACY, 'highest', 'at')} The original saw large batches end lower at times: here "
+        f"The original saw large batches end lower at times: here "
         f"{large.label} ends below {small.label} {how_often(lower)}, and {gap}."
     )
 

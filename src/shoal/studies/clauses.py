@@ -86,7 +86,7 @@ def versus(
     """
     left_out = f", leaving out {wording.count(of.diverged, 'seed')} in which a run diverged" if of.diverged else ""
     if not of.n:
-        return f"{a} and {b} there is nothing to compare: no seed finished both"
+        return f"{quantity} cannot be compared {a} and {b}: no seed finished both"
     if of.mean == 0 and not of.sd:
         return f"{quantity} is the same {a} and {b}{left_out}"
     if not settled(of):

@@ -52,7 +52,7 @@ def opening(study: Study, found: dict[Any, Curves], model: str, results: Results
     described = f"{model} on {data}: {setup(study)}; {varies}."
     if not found:
         return Prose(f"{described} No run has finished yet.")
-    return Prose(" ".join(filter(None, [described, replicates(found.values()), _missing(study, found)])))
+    return paragraph(described, replicates(found.values()), _missing(study, found))
 
 
 def _missing(study: Study, found: dict[Any, Curves]) -> str:
@@ -63,6 +63,11 @@ def _missing(study: Study, found: dict[Any, Curves]) -> str:
         f"{wording.count(lacking, 'configuration')} of {len(study.points)} "
         f"{'has' if lacking == 1 else 'have'} no finished run yet; what would compare them is left out."
     )
+
+
+def paragraph(*sentences: str) -> Prose:
+    """Sentences, of which some may be empty, as one paragraph."""
+    return Prose(" ".join(sentence for sentence in sentences if sentence))
 
 
 # ---- what was done ------------------------------------------------------------------------------------

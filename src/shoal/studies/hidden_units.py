@@ -45,7 +45,7 @@ def chapter(results: Results) -> list[Block]:
     if 1 in found and 256 in found:
         blocks.append(_panels(found[256], found[1]))
         blocks.append(Prose(f"{steady(found[256])} {alone(found[1], found.get(0), dead[1])}"))
-    blocks += [_widths(group), Prose(" ".join(filter(None, [between(found), asleep(found, dead)])))]
+    blocks += [_widths(group), compose.paragraph(between(found), asleep(found, dead))]
     blocks.append(compose.outcome_table("hidden-units", group, f"After {group[0].config.epochs} epochs."))
     return blocks
 

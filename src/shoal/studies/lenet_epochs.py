@@ -11,7 +11,7 @@ from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, each, magnitude, settled, told, versus
-from shoal.studies.section import Block, Prose, Results, Section
+from shoal.studies.section import Block, Results, Section
 from shoal.study import Config, Grid, Study
 
 
@@ -46,7 +46,7 @@ def chapter(results: Results) -> list[Block]:
     blocks += [
         compose.panels("lenet-loss", "loss", [longest], f"{loss} {n}.", x_rules=marks, height=240),
         compose.panels("lenet-accuracy", "accuracy", [longest], f"{accuracy} {n}.", x_rules=marks, height=240),
-        Prose(" ".join(filter(None, [levels(group), gains(longest, list(found)), overfitting(longest)]))),
+        compose.paragraph(levels(group), gains(longest, list(found)), overfitting(longest)),
         compose.outcome_table("lenet-epochs", group, "At the end of each.", (TRAINING, LOSS, ACCURACY)),
     ]
     return blocks

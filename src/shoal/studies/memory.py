@@ -189,7 +189,12 @@ def _batches(rows: Rows) -> Figure:
         f"with SGD goes from {wording.listed(ways)}."
     )
     chart = figures.multiples(
-        panels, x_title="batch size", y_title="training / prediction", log_x=True, y_rules=[(1.0, "as much")]
+        panels,
+        x_title="batch size",
+        y_title="training / prediction",
+        log_x=True,
+        x_ticks=[1, 32, 256, 1024],
+        y_rules=[(1.0, "as much")],
     )
     return Figure("memory-ratio", chart, caption, listed, wide=True)
 

@@ -49,7 +49,7 @@ def chapter(results: Results) -> list[Block]:
         blocks += [
             compose.panels("mnist-loss", "loss", group, losses, columns=2),
             compose.panels("mnist-accuracy", "accuracy", group, accuracies, columns=2),
-            Prose(" ".join(filter(None, [learning(group), overfitting(group), beside(found)]))),
+            compose.paragraph(learning(group), overfitting(group), beside(found)),
             compose.outcome_table("mnist", group, "At the end.", (EARLY, LOSS, ACCURACY, GAP)),
         ]
     if "mnist" in found and any(at is None for at in found["mnist"].diverged_at):

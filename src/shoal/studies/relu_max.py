@@ -59,7 +59,8 @@ def chapter(results: Results) -> list[Block]:
             f"{told(modified, LOSS)}. {compose.seeds([original, modified])}."
         )
         blocks.append(compose.panels("relu-max-loss", "loss", [original, modified], caption, columns=2))
-        blocks.append(Prose(f"{better(modified, original)} {sooner(modified, original)} {rest(modified)}"))
+        said = better(modified, original), sooner(modified, original), rest(modified)
+        blocks.append(compose.paragraph(*said))
     if group:
         caption = f"Validation accuracy ends {compose.spread(group, ACCURACY, 'with')}. {compose.seeds(group)}."
         blocks.append(

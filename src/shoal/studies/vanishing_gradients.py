@@ -51,7 +51,7 @@ def chapter(results: Results) -> list[Block]:
     }
     deepest = max(depth for _, depth in found)
     said = [left(norms, deepest, moment) for moment in MOMENTS] + [shrink(norms, deepest)]
-    blocks += [_gradients(norms), Prose(" ".join(filter(None, said)))]
+    blocks += [_gradients(norms), compose.paragraph(*said)]
     blocks += [_accuracy(found), Prose(cost(found, deepest))]
     group = list(found.values())
     blocks.append(compose.outcome_table("vanishing-gradients", group, f"After {group[0].config.epochs} epochs."))

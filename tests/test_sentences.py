@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sentences follow the numbers: other numbers, other sentences, and none that the numbers do not bear out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagined import curves
+from shoal.analysis.statistics import mean_interval
+from shoal.studies import (
+    batch_sizes,
+    clauses,
+    find,
+    hidden_units,
+    learning_rates,
+    lenet_epochs,
+    memory,
+    mnist,
+    relu_max,
+    softmax_stability,
+    vanishing_gradients,
+)
+from shoal.studies.clauses import ACCURACY, LOSS
+
+SEEDS = (0, 1, 2)
+
+
+def of(identity, *, label="a", **shape):
+    """Curves of the first config of a section."""
+    return curves(find(identity).study.points[0].config, label=label, **shape)
+
+
+def shifted(given_, metric, by):
+    """The same curves with a metric changed by an amount, the same for every seed."""
+    return replace(given_, **{metric: getattr(given_, metric) + by})
+
+
+def told(values):
+    return clauses.versus(mean_interval(values), "loss", "at a", "at b")
+
+
+# ---- differences --------------------------------------------------------------------------------------
+
+
+def test_a_settled_difference_is_told_with_its_direction_and_interval():
+    assert told([0.010, 0.011, 0.012]) == "loss is .011 ± .002 higher at a than at b"
+    assert told([-0.010, -0.011, -0.012]) == "loss is .011 ± .002 lower at a than at b"
+
+
+def test_an_unsettled_difference_is_not_claimed():
+    assert told([0.01, -0.01, 0.02]) == "loss at a is not clearly different from that at b: the difference is .01 ± .04"
+
+
+def test_one_seed_tells_its_own_difference_without_an_interval():
+    assert told([0.25]) == "loss is .250 higher at a than at b"
+
+
+def test_equal_outcomes_are_the_same():
+    assert told([0.0, 0.0]) == "loss is the same at a and at b"
+
+
+def test_a_run_that_diverged_is_left_out_aloud():
+    assert told([0.010, np.nan, 0.011]).endswith(", leaving out 1 seed in which a run diverged")
+    assert told([np.nan]) == "loss cannot be compared at a and at b: no seed finished both"
+
+
+@given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=12))
+def test_a_direction_is_claimed_exactly_where_the_interval_leaves_zero_out(values):
+    summary, sentence = mean_interval(values), told(values)
+    assert (" higher " in sentence) == (summary.low > 0)
+    assert (" lower " in sentence) == (summary.high < 0)
+    assert ("not clearly different" in sentence) == (summary.low <= 0 <= summary.high and any(values))
+
+
+@given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=1, max_size=12))
+def test_swapping_two_configs_swaps_the_sentence(values):
+    other = {"higher": "lower", "lower": "higher"}
+    words = [other.get(word, word) for word in told([-value for value in values]).split()]
+    assert " ".join(words).replace("−", "") == told(values).replace("−", "")
+
+
+def test_differences_are_between_the_same_seeds():
+    a, b = of("1.2", seeds=(0, 1, 2)), of("1.2", seeds=(2, 1), spread=0.01)
+    assert clauses.difference(a, b, LOSS).mean == pytest.approx(0)
+    assert clauses.difference(a, b, LOSS).n == 2
+
+
+def test_the_ranking_follows_the_numbers():
+    good, bad = of("1.2", label="lr 1"), of("1.2", label="lr 2", loss=0.9)
+    assert "at lr 1; next comes lr 2" in clauses.ranking([good, bad], LOSS, "lowest", "at")
+    assert "at lr 2; next comes lr 1" in clauses.ranking([good, bad], LOSS, "highest", "at")
+    swapped = [replace(good, label="lr 2"), replace(bad, label="lr 1")]
+    assert "at lr 2; next comes lr 1" in clauses.ranking(swapped, LOSS, "lowest", "at")
+
+
+def test_how_often_counts():
+    count = clauses.how_often
+    assert [count(np.array(x)) for x in ([1, 0], [1, 1], [0, 0], [1], [0])] == [
+        *("in 1 of 2 seeds", "in all 2 seeds", "in none of 2 seeds", "in the one seed", "in no seed")
+    ]
+
+
+# ---- 1.2 and 1.3 --------------------------------------------------------------------------------------
+
+
+def rates(*rebounds, **shape):
+    return [of("1.2", label=f"lr {number}", rebound=rebound, **shape) for number, rebound in enumerate(rebounds)]
+
+
+def test_swaying_begins_where_the_numbers_say():
+    assert "None of these rates does." in learning_rates.sway(rates(0, 0, 0.01))
+    assert "The smallest that does is lr 1" in learning_rates.sway(rates(0, 0.4, 0.5))
+    assert "and so does every larger one" in learning_rates.sway(rates(0, 0.4, 0.5))
+    assert "but not lr 2" in learning_rates.sway(rates(0, 0.4, 0, 0.5))
+    assert "Only lr 2 does" in learning_rates.sway(rates(0, 0, 0.5))
+    assert "Only lr 1 does, where every run diverged" in learning_rates.sway(
+        [*rates(0), of("1.2", label="lr 1", diverged=SEEDS)]
+    )
+
+
+def test_a_slow_rate_is_told_by_when_the_other_has_its_loss():
+    def slow(slowest, **medium):
+        return learning_rates.slow(
+            {0.001: of("1.2", label="slow", loss=slowest), 0.05: of("1.2", label="medium", **medium)}
+        )
+
+    assert "medium passes within its first epoch." in slow(1.9, loss=0.4)
+    assert "medium reaches after 2.4" in slow(0.9, loss=0.45)
+    assert "medium never reaches." in slow(0.4, loss=0.9)
+    assert "medium never reaches." in slow(0.4, diverged=SEEDS)
+
+
+def test_curvature_and_swaying_agree_or_do_not():
+    group = rates(0, 0.5)
+    calm, steep = np.full((1, 2), 0.5), np.full((1, 2), 2.0)
+    agreeing = learning_rates.critical(group, {"lr 0": calm, "lr 1": steep})
+    assert "Above it lie lr 1. These are the rates that sway." in agreeing
+    assert "not the same: lr 1" in learning_rates.critical(group, {"lr 0": steep, "lr 1": calm})
+    assert "No rate lies above it, and none sways." in learning_rates.critical(
+        rates(0, 0), {"lr 0": calm, "lr 1": calm}
+    )
+    assert "Yet none of them sways." in learning_rates.critical(rates(0, 0), {"lr 0": calm, "lr 1": steep})
+
+
+def batches(**other):
+    points = find("1.3").study.points
+    small = curves(points[0].config, label="batch 32", seeds=SEEDS)
+    return [small, curves(points[2].config, label="batch 256", seeds=SEEDS, **other)]
+
+
+def test_a_large_batch_that_ends_lower_is_counted():
+    assert "batch 256 ends below batch 32 in all 3 seeds" in batch_sizes.end(batches(accuracy=0.5))
+    assert "batch 256 ends below batch 32 in none of 3 seeds" in batch_sizes.end(batches(accuracy=0.9))
+
+
+def test_the_first_epoch_and_the_noise_are_compared():
+    assert "lower at batch 32 than at batch 256" in batch_sizes.per_epoch(batches(loss=1.5))
+    assert "higher at batch 32 than at batch 256" in batch_sizes.per_epoch(batches(loss=0.1))
+    assert ": 2.0 (" in batch_sizes.noise(batches(step_noise=0.05))
+
+
+def test_seconds_are_told_only_where_the_loss_is_reached():
+    small, large = batches(loss=0.3)
+    assert "never reached at batch 32" in batch_sizes.per_second(small, large)
+    small, large = batches(loss=0.9, seconds=3.0)
+    assert "where batch 256 takes 30 s" in batch_sizes.per_second(small, large)
+
+
+# ---- 2.1, 2.2, 2.3 and 1.4 ----------------------------------------------------------------------------
+
+
+def test_what_is_left_of_a_gradient_is_a_ratio_of_its_layers():
+    norms = {("sigmoid", 2, "start"): np.array([[0.01, 0.1, 1.0]]), ("relu", 2, "start"): np.array([[3.0, 2, 1]])}
+    assert vanishing_gradients.left(norms, 2, "start") == (
+        "Before training, with 2 hidden layers, the first layer's gradient is .010 times with sigmoids and 3.0 times "
+        "with ReLUs as large as the last layer's."
+    )
+    assert vanishing_gradients.left(norms, 2, "end") == ""
+
+
+def test_a_steady_network_is_called_so_only_if_its_loss_never_rose():
+    assert "fell in each of the 9 epochs" in hidden_units.steady(of("2.2", label="256 units"))
+    assert "rose in 1.0 ± .0 of the 9" in hidden_units.steady(of("2.2", rebound=0.5))
+
+
+def test_one_unit_is_compared_with_the_linear_classifier():
+    linear = of("2.2", label="softmax regression", accuracy=0.8)
+    worse = hidden_units.alone(of("2.2", label="1 unit", accuracy=0.3), linear, np.array([1.0, 0.0, 0.0]))
+    assert "lower with 1 unit than with softmax regression" in worse
+    assert "in 1 of 3 seeds" in worse
+    assert "higher with 1 unit" in hidden_units.alone(of("2.2", label="1 unit", accuracy=0.9), linear, np.zeros(3))
+
+
+def test_the_narrowest_network_above_a_linear_one():
+    found = {0: of("2.2", label="softmax regression"), 1: of("2.2", label="1 unit", accuracy=0.3)}
+    assert "No width here" in hidden_units.between(found)
+    found |= {4: of("2.2", label="4 units", accuracy=0.9), 16: of("2.2", label="16 units", accuracy=0.95)}
+    assert "the one with 4 units" in hidden_units.between(found)
+
+
+def test_dead_units_are_counted():
+    found = {1: of("2.2", label="1 unit"), 2: of("2.2", label="2 units")}
+    assert "there are none at any width" in hidden_units.asleep(found, {1: np.zeros(3), 2: np.zeros(3)})
+    some = hidden_units.asleep(found, {1: np.zeros(2), 2: np.array([0.5, 0.0])})
+    assert "25.0% with 2 units and none elsewhere" in some
+
+
+def ledgers(factor):
+    def row(model, batch, use):
+        total = 100 if use == "prediction" else 100 * factor
+        kinds = {"parameters": total, "gradients": 0, "optimizer_state": 0, "activations": 0, "input": 0}
+        return {"model": model, "batch": batch, "use": use, "total": total, "held": total, "peak": total, **kinds}
+
+    return [row(model, batch, use) for model in memory.MODELS for batch in memory.BATCHES for use in memory.USES]
+
+
+def test_memory_is_several_times_as_much_only_where_it_is():
+    assert "at least twice as much in 0 of 45 cases" in memory.extremes(ledgers(1.5))
+    assert "at least twice as much in 45 of 45 cases" in memory.extremes(ledgers(3))
+    assert "3.00 for LeNet times the memory of prediction" in memory.ratios(ledgers(3))
+    assert "parameters for LeNet (100%)" in memory.largest(ledgers(3))
+
+
+def breaking(at):
+    events = ["the loss is infinite or NaN", "the gradient is infinite or NaN"]
+    return [
+        {"format": "float32", "form": form, "event": event, "variable": "gap", "at": at if form == "shifted" else None}
+        for form in ("shifted", "log-sum-exp")
+        for event in events
+    ]
+
+
+def test_subtracting_the_maximum_is_enough_only_for_what_never_breaks():
+    rows = [{"form": "shifted", "format": "float32", "gap": 9, "probability_error": 1e-8, "loss_error": 1e-8}]
+    rows.append({**rows[0], "form": "log-sum-exp"})
+    limits = [{"format": "float32", "unit_roundoff": 6e-8}]
+    assert "enough for probabilities, and not for the loss" in softmax_stability.remedy(breaking(104.0), rows, limits)
+    assert "enough for probabilities and for the loss" in softmax_stability.remedy(breaking(None), rows, limits)
+    lost = [{**row, "probability_error": None} for row in rows]
+    assert "not enough even for the probabilities" in softmax_stability.remedy(breaking(104.0), lost, limits)
+    assert "none fails" in softmax_stability.probabilities(rows, limits)
+    assert "1 of 1 fail" in softmax_stability.probabilities(lost, limits)
+
+
+# ---- 3.1, 3.2 and 3.3 ---------------------------------------------------------------------------------
+
+
+def lenet_curves(validation_slope, training_slope=-0.01):
+    config = find("3.1").study.points[2].config
+    run = curves(config, label="20 epochs", spread=0.001)
+    line = np.arange(21) - 20.0
+    noise = np.array([[0.999], [1.0], [1.001]])
+    return replace(
+        run, validation_loss=1 + noise * validation_slope * line, train_loss=1 + noise * training_slope * line
+    )
+
+
+def test_overfitting_is_a_rising_validation_loss_while_training_loss_falls():
+    assert "the mark of overfitting." in lenet_epochs.overfitting(lenet_curves(0.01))
+    assert "no overfitting yet" in lenet_epochs.overfitting(lenet_curves(-0.01))
+    assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.01, training_slope=0.01))
+    assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.0))
+
+
+def test_gains_are_shares_of_the_whole_gain():
+    config = find("3.1").study.points[2].config
+    run = curves(config, label="20 epochs", seeds=(0,))
+    accuracy = np.interp(np.arange(21), [0, 5, 10, 20], [0.1, 0.5, 0.8, 0.9])[None]
+    said = lenet_epochs.gains(replace(run, validation_accuracy=accuracy), [5, 10, 20])
+    assert (
+        said == "Of the gain between no training and 20 epochs, a run has 50% after 5 epochs and 88% after 10 epochs."
+    )
+
+
+def test_the_modified_network_is_better_only_if_it_is():
+    original, modified = of("3.2", label="old"), of("3.2", label="new", accuracy=0.95, loss=0.2)
+    assert "validation accuracy is .15" in relu_max.better(modified, original)
+    assert "lower with new than with old" in relu_max.better(modified, original)
+    assert "lower with old than with new" in relu_max.better(original, modified)
+    assert "never reaches" in relu_max.sooner(original, modified)
+    assert "It has the accuracy at which the original ends after" in relu_max.sooner(modified, original)
+
+
+def test_the_change_that_does_more_is_named_as_far_as_it_is_settled():
+    small, large, none = np.array([0.010, 0.011, 0.012]), np.array([0.11, 0.10, 0.12]), np.array([0.001, -0.002, 0.001])
+    names = ("ReLU for sigmoid", "max for average pooling", "interaction")
+    tell = lambda *effects: relu_max.causes("it", dict(zip(names, effects, strict=True)))  # noqa: E731
+    assert "the activation does more" in tell(large, small, none)
+    assert "the pooling does more" in tell(small, -large, none)
+    assert "is not settled" in tell(small, small, none)
+    assert "does not clearly depend on the activation" in tell(large, small, none)
+    assert "more with ReLU than with the sigmoid" in tell(large, small, small)
+    assert "less with ReLU than with the sigmoid" in tell(large, small, -small)
+    assert "(not clearly different from nothing)" in tell(large, none, none)
+    assert "a run diverged in every seed" in tell(large * np.nan, small * np.nan, none * np.nan)
+
+
+def test_errors_are_told_with_all_their_ties():
+    counts = np.array([[8, 2, 0], [0, 10, 0], [0, 2, 8]])
+    said = mnist.confused(counts, ("zero", "one", "two"), 1)
+    assert "30 answers (1 seed, all test images) 4 are wrong" in said
+    assert "2 times each, zero is taken for one and two is taken for one" in said
+    assert "highest for zero and two (20.0%) and lowest for one (0.0%)" in said
+    assert mnist.confused(np.diag([5, 5]), ("zero", "one"), 2) == "Not one of the 10 answers is wrong."
+
+
+def test_the_gap_between_training_and_test_keeps_its_sign():
+    run = of("3.3", label="MNIST")
+    assert "above validation accuracy on MNIST" in mnist.overfitting([shifted(run, "train_accuracy", 0.1)])
+    assert "below validation accuracy on MNIST" in mnist.overfitting([shifted(run, "train_accuracy", -0.1)])
+
+
+def test_the_two_data_sets_are_compared_as_they_came_out():
+    digits, clothes = of("3.3", label="digits", accuracy=0.99), of("3.3", label="clothes", accuracy=0.9)
+    assert "higher on digits than on clothes" in mnist.beside({"mnist": digits, "fashion-mnist": clothes})
+    assert "lower on digits than on clothes" in mnist.beside(
+        {"mnist": replace(clothes, label="digits"), "fashion-mnist": replace(digits, label="clothes")}
+    )
+    assert ACCURACY.of(digits).mean() > ACCURACY.of(clothes).mean()

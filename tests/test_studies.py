@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ten sections: what they train, that files are all it takes, and that every chapter can be composed from any
+outcome. What the sentences say is `test_sentences`' concern."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from imagined import Imagined
+from shoal.errors import StudyError
+from shoal.models import lenet, mlp, normal, softmax_regression, xavier_uniform
+from shoal.optimizers import SGD
+from shoal.probes.memory import ledger
+from shoal.studies import find, hidden_units, learning_rates, memory, sections, vanishing_gradients
+from shoal.studies.section import Block, Figure, Prose, Section, Table
+
+IDS = ["1.1", "1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "3.1", "3.2", "3.3"]
+TRAINED = [section for section in sections() if section.study]
+
+
+def by_id(section: Section) -> str:
+    return section.id
+
+
+# ---- what is asked ------------------------------------------------------------------------------------
+
+
+def test_the_report_has_its_ten_sections_in_order():
+    assert [section.id for section in sections()] == IDS
+
+
+def test_sections_are_found_by_id_and_by_study_name():
+    assert find("1.2") is find("learning-rates")
+    with pytest.raises(StudyError, match=r"'1\.9'.*1\.2 learning-rates"):
+        find("1.9")
+
+
+@pytest.mark.parametrize("section", sections(), ids=by_id)
+def test_a_section_asks_one_question_and_quotes_the_original(section):
+    assert section.question.endswith("?")
+    assert section.original
+    assert section.title[0].isupper()
+
+
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
+def test_a_section_names_the_data_that_it_trains_on(section):
+    assert {point.config.data for point in section.study.points} == set(section.data)
+
+
+def asked(identity: str) -> list[tuple[Any, ...]]:
+    points = find(identity).study.points
+    return [(c.model.hash, c.optimizer, c.batch_size, c.epochs, c.init) for c in (point.config for point in points)]
+
+
+def test_learning_rates_are_those_of_the_original_and_beyond():
+    rates = [0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0]
+    assert asked("1.2") == [(softmax_regression().hash, SGD(lr=lr), 256, 10, normal(0.01)) for lr in rates]
+    assert find("1.2").study.keep_weights
+
+
+def test_batch_sizes_are_those_of_the_original():
+    assert asked("1.3") == [
+        (softmax_regression().hash, SGD(lr=0.05), size, 10, normal(0.01)) for size in (32, 128, 256)
+    ]
+
+
+def test_depths_one_to_eight_with_both_activations():
+    expected = [
+        (mlp(*[64] * depth, activation=name).hash, SGD(lr=0.1), 256, 5, xavier_uniform())
+        for name in ("sigmoid", "relu")
+        for depth in range(1, 9)
+    ]
+    assert asked("2.1") == expected
+
+
+def test_hidden_units_include_one_256_and_no_hidden_layer():
+    models = [softmax_regression(), *(mlp(units) for units in (1, 2, 4, 16, 64, 256))]
+    assert asked("2.2") == [(model.hash, SGD(lr=0.1), 256, 10, normal(0.01)) for model in models]
+
+
+def test_lenet_is_trained_as_the_original_must_have_been():
+    assert asked("3.1") == [(lenet().hash, SGD(lr=0.9), 256, epochs, xavier_uniform()) for epochs in (5, 10, 20)]
+    (trajectory,) = {point.config.trajectory for point in find("3.1").study.points}
+    assert trajectory
+
+
+def test_the_factorial_crosses_pooling_with_three_ways_to_train():
+    ways = [("sigmoid", 0.9, 256), ("sigmoid", 0.1, 128), ("relu", 0.1, 128)]
+    expected = [
+        (lenet(name, pooling).hash, SGD(lr=lr), size, 20, xavier_uniform())
+        for name, lr, size in ways
+        for pooling in ("avg", "max")
+    ]
+    assert asked("3.2") == expected
+
+
+def test_mnist_is_trained_as_the_modified_lenet_was():
+    assert asked("3.3") == [(lenet("relu", "max").hash, SGD(lr=0.1), 128, 20, xavier_uniform())] * 2
+
+
+@pytest.mark.parametrize(("one", "other"), [("1.2", "1.3"), ("1.2", "2.2"), ("3.1", "3.2"), ("3.2", "3.3")])
+def test_what_two_sections_share_is_trained_once(one, other):
+    first, second = ({point.config.hash for point in find(identity).study.points} for identity in (one, other))
+    assert len(first & second) == 1
+
+
+# ---- every outcome can be told ------------------------------------------------------------------------
+
+OUTCOMES: dict[str, Any] = {
+    "three seeds": lambda **values: {},
+    "one seed": lambda **values: {"seeds": (0,)},
+    "ten seeds": lambda **values: {"seeds": tuple(range(10))},
+    "noisy": lambda **values: {"spread": 0.2, "rebound": 0.5},
+    "ties": lambda **values: {"spread": 0.0},
+    "some diverged": lambda **values: {"diverged": (1,)},
+    "all diverged": lambda **values: {"diverged": (0, 1, 2)},
+    "first diverged": lambda **values: {"seeds": (0,), "diverged": (0,)},
+    "half there": lambda **values: {} if len(str(values)) % 2 else None,
+    "not there": lambda **values: None,
+    "uneven": lambda **values: {"seeds": (0, 1, 2) if len(str(values)) % 2 else (0,)},
+}
+
+PROBES: dict[str, dict[str, Any]] = {}
+"""Probes depend on seeds and not on the outcome, so outcomes share them."""
+
+
+def imagined(section: Section, outcome: str, stand_in: str = "") -> Imagined:
+    key = f"{section.id} {stand_in}"
+    return Imagined(section.study, OUTCOMES[outcome], stand_in, PROBES.setdefault(key, {"memory": memory_rows()}))
+
+
+def memory_rows() -> list[dict[str, Any]]:
+    rows = []
+    for name, model in memory.MODELS.items():
+        for batch in memory.BATCHES:
+            for use, optimizer in memory.USES.items():
+                counted = ledger(model, batch, optimizer)
+                measured = {"held": counted["total"], "peak": 2 * counted["total"], "workspace": counted["total"]}
+                rows.append({"model": name, "batch": batch, "use": use} | counted | measured)
+    return rows
+
+
+@pytest.fixture(autouse=True)
+def _few_images(monkeypatch):
+    """Probes that run on many images run on few here."""
+    for module, name in (
+        (learning_rates, "PROBED_IMAGES"),
+        (vanishing_gradients, "PROBED_IMAGES"),
+        (hidden_units, "PROBED"),
+    ):
+        monkeypatch.setattr(module, name, 20)
+
+
+def texts(blocks: list[Block]) -> Iterator[str]:
+    for block in blocks:
+        yield block.text if isinstance(block, Prose) else block.caption
+        if isinstance(block, Table):
+            yield from (cell for row in block.rows for cell in row)
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
+def test_a_chapter_can_be_composed_from_any_outcome(section, outcome):
+    blocks = section.chapter(imagined(section, outcome))
+    assert blocks
+    for text in texts(blocks):
+        assert not re.search(r"\bnan\b|\bNone\b(?! of)|\binf\b|∞|\{|\}|  |\.\.|,,", text), text
+    for block in blocks:
+        if isinstance(block, Prose):
+            assert block.text.endswith(".")
+        else:
+            assert block.caption.endswith(".")
+        if isinstance(block, Figure):
+            assert block.rows
+        if isinstance(block, Table):
+            assert {len(row) for row in block.rows} == {len(block.columns)}
+            assert len(block.records) >= len(block.rows)
+
+
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
+def test_one_seed_claims_no_interval(section):
+    blocks = section.chapter(imagined(section, "one seed"))
+    assert not [text for text in texts(blocks) if "±" in text or "clearly" in text.replace("clearly above", "")]
+    assert "no interval is given" in " ".join(texts(blocks))
+
+
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
+def test_runs_that_diverged_are_named(section):
+    assert "Runs that diverged: 1 of 3 " in " ".join(texts(section.chapter(imagined(section, "some diverged"))))
+    assert "diverged" not in " ".join(texts(section.chapter(imagined(section, "three seeds")))).replace(
+        "a run diverges", ""
+    )
+
+
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
+def test_nothing_is_said_of_fashion_mnist_on_its_stand_in(section):
+    assert "Fashion-MNIST" in " ".join(texts(section.chapter(imagined(section, "three seeds"))))
+    assert "Fashion-MNIST" not in " ".join(texts(section.chapter(imagined(section, "three seeds", "fashion-mnist"))))
+
+
+@pytest.mark.parametrize("section", sections(), ids=by_id)
+def test_a_section_of_probes_or_pictures_can_be_composed(section):
+    blocks = section.chapter(imagined(section, "three seeds"))
+    assert any(isinstance(block, Figure) for block in blocks)
+    assert any(isinstance(block, Table) for block in blocks)
+
+
+def test_figures_and_tables_have_names_of_their_own():
+    blocks = [block for section in sections() for block in section.chapter(imagined(section, "three seeds"))]
+    for kind in (Figure, Table):
+        names = [block.name for block in blocks if isinstance(block, kind)]
+        assert len(names) == len(set(names))
+
+
+def test_figures_are_charts_that_can_be_drawn():
+    blocks = [block for section in sections() for block in section.chapter(imagined(section, "uneven"))]
+    for block in blocks:
+        if isinstance(block, Figure):
+            assert block.chart.to_dict()["$schema"]
