@@ -56,7 +56,7 @@ def _group(frame: Frame, label: str, labels: Sequence[str], values: np.ndarray, 
     if summary.low is not None:
         data = table([{"label": label, "x": summary.low, "x2": summary.high}])
         bar = alt.Chart(data).mark_rule(strokeWidth=2.4, color=shade, yOffset=7, y2Offset=7, clip=True)
-        layers.append(bar.encode(x=frame.x(), x2="x2:Q", y=row))
+        layers.append(bar.encode(x=frame.x(), x2=alt.X2("x2"), y=row))
     if summary.n > 1:
         data = table([{"label": label, "x": summary.mean}])
         mean = alt.Chart(data).mark_point(size=44, filled=True, opacity=1, color=shade, yOffset=7, clip=True)
@@ -116,8 +116,12 @@ def bars(
     row = alt.Y("label", type="nominal", sort=labels, title=None, axis=_row_axis(), scale=alt.Scale(padding=0.3))
     shades = alt.Scale(domain=kinds, range=[theme.light(name) for name in theme.colours(len(kinds))])
     legend = alt.Color("kind", type="nominal", scale=shades, sort=kinds)
-    stack = alt.Chart(table(rows)).mark_bar().encode(x=frame.x(), x2="x2:Q", y=row, color=legend)
-    words = alt.Chart(table(totals)).mark_text(align="left", dx=6).encode(x=frame.x(), y=row, text="text:N")
+    stack = alt.Chart(table(rows)).mark_bar().encode(x=frame.x(), x2=alt.X2("x2"), y=row, color=legend)
+    words = (
+        alt.Chart(table(totals))
+        .mark_text(align="left", dx=6)
+        .encode(x=frame.x(), y=row, text=alt.Text("text", type="nominal"))
+    )
     chart = alt.layer(stack, words, *upright(frame, x_rules), width=frame.width, height=frame.height)
     return finish(chart)  # type: ignore[no-any-return]
 
@@ -148,7 +152,9 @@ def heatmap(
         layers.append(mark.encode(x=x, y=y, fillOpacity=alt.FillOpacity("shade:Q", scale=None)))
     for dark, colour in ((False, "ink"), (True, "paper")):
         data = table([cell for cell in cells if (cell["shade"] > 0.6) is dark])
-        layers.append(alt.Chart(data).mark_text(color=theme.light(colour)).encode(x=x, y=y, text="text:N"))
+        layers.append(
+            alt.Chart(data).mark_text(color=theme.light(colour)).encode(x=x, y=y, text=alt.Text("text", type="nominal"))
+        )
     size = cell * len(labels)
     return finish(alt.layer(*layers, width=size, height=round(size * 0.62)))  # type: ignore[no-any-return]
 

@@ -285,12 +285,14 @@ def _band_rows(frame: Frame, one: Series, low: np.ndarray, high: np.ndarray, hue
 def _strokes(frame: Frame, rows: Rows, **look: Any) -> alt.Chart:
     mark: alt.Chart = alt.Chart(table(rows)).mark_line(clip=True, strokeJoin="round", **look)
     order = alt.Order("x", type="quantitative")
-    return mark.encode(x=frame.x(), y=frame.y(), detail="line:N", color=shade(), order=order)
+    return mark.encode(x=frame.x(), y=frame.y(), detail=alt.Detail("line", type="nominal"), color=shade(), order=order)
 
 
 def _areas(frame: Frame, rows: Rows) -> alt.Chart:
     mark: alt.Chart = alt.Chart(table(rows)).mark_area(opacity=0.16, clip=True)
-    return mark.encode(x=frame.x(), y=frame.y(), y2="high:Q", detail="line:N", color=shade())
+    return mark.encode(
+        x=frame.x(), y=frame.y(), y2=alt.Y2("high"), detail=alt.Detail("line", type="nominal"), color=shade()
+    )
 
 
 def _ends(frame: Frame, series: Sequence[Series], colour: Any) -> list[tuple[str, float, float, str]]:

@@ -115,11 +115,21 @@ class Frame:
         return float(low * (high / low) ** share) if self.log_y else low + share * (high - low)
 
 
+def left() -> alt.XValue:
+    """The left edge of a plane."""
+    return alt.XValue(0)  # type: ignore[no-untyped-call]
+
+
+def below(row: float) -> alt.YValue:
+    """So many pixels below the top of a plane."""
+    return alt.YValue(row)  # type: ignore[no-untyped-call]
+
+
 def heading(text: str, row: float, **look: Any) -> alt.Chart:
     """Words over a plane, ``row`` pixels below its top: a mark, since Vega would move a title about."""
     look = {"align": "left", "baseline": "alphabetic", "fontSize": 12, **look}
     mark: alt.Chart = alt.Chart(table([{"text": text}])).mark_text(**look)
-    return mark.encode(x=alt.value(0), y=alt.value(row), text="text:N")
+    return mark.encode(x=left(), y=below(row), text=alt.Text("text", type="nominal"))
 
 
 def _scale(domain: tuple[float, float], log: bool) -> alt.Scale:
@@ -190,20 +200,26 @@ def spread(rows: Sequence[float], gap: float, low: float, high: float) -> list[f
 
     Neighbours that are too close become a block centred on their mean, again and again until none touch.
     """
-    order = sorted(range(len(rows)), key=lambda index: rows[index])
-    blocks: list[tuple[float, list[int]]] = []
-    for index in order:
-        centre, members = rows[index], [index]
-        while blocks and centre - gap * (len(members) - 1) / 2 < blocks[-1][0] + gap * (len(blocks[-1][1]) + 1) / 2:
-            above, others = blocks.pop()
-            total = len(others) + len(members)
-            centre, members = (above * len(others) + centre * len(members)) / total, others + members
+    blocks: list[tuple[float, list[int]]] = []  # mean of the wishes, who wishes
+
+    def centre(wish: float, members: list[int]) -> float:
         reach = gap * (len(members) - 1) / 2
-        blocks.append((min(max(centre, low + reach), max(high - reach, low + reach)), members))
+        return min(max(wish, low + reach), max(high - reach, low + reach))
+
+    for index in sorted(range(len(rows)), key=lambda index: rows[index]):
+        wish, members = rows[index], [index]
+        while blocks:
+            below, others = blocks[-1]
+            if centre(wish, members) - centre(below, others) >= gap * (len(members) + len(others)) / 2 - 1e-9:
+                break
+            blocks.pop()
+            total = len(others) + len(members)
+            wish, members = (below * len(others) + wish * len(members)) / total, others + members
+        blocks.append((wish, members))
     placed = [0.0] * len(rows)
-    for centre, members in blocks:
+    for wish, members in blocks:
         for turn, index in enumerate(members):
-            placed[index] = centre + gap * (turn - (len(members) - 1) / 2)
+            placed[index] = centre(wish, members) + gap * (turn - (len(members) - 1) / 2)
     return placed
 
 
@@ -224,7 +240,7 @@ def words(frame: Frame, places: Sequence[tuple[str, float, float, str]], **look:
         for text, x, y, colour in places
     ]
     mark: alt.Chart = alt.Chart(table(rows)).mark_text(baseline="middle", fontSize=12, **look)
-    return mark.encode(x=frame.x(), y=frame.y(), text="text:N", color=shade())
+    return mark.encode(x=frame.x(), y=frame.y(), text=alt.Text("text", type="nominal"), color=shade())
 
 
 def end_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> alt.Chart:
@@ -262,7 +278,10 @@ def upright(frame: Frame, at_x: Sequence[Rule]) -> list[alt.Chart]:
         word = alt.Chart(data).mark_text(
             fontSize=11, color=theme.light("soft"), baseline="bottom", lineBreak="\n", lineHeight=13
         )
-        charts += [line.encode(x=frame.x()), word.encode(x=frame.x(), y=alt.value(-5 - 13 * text.count("\n")), text="text:N")]
+        charts += [
+            line.encode(x=frame.x()),
+            word.encode(x=frame.x(), y=below(-5 - 13 * text.count("\n")), text=alt.Text("text", type="nominal")),
+        ]
     return charts
 
 
@@ -275,7 +294,10 @@ def level(frame: Frame, at_y: Sequence[Rule]) -> list[alt.Chart]:
         word = alt.Chart(data).mark_text(
             fontSize=11, color=theme.light("soft"), align="left", baseline="bottom", dx=4, dy=-3
         )
-        charts += [line.encode(y=frame.y()), word.encode(x=frame.x(), y=frame.y(), text="text:N")]
+        charts += [
+            line.encode(y=frame.y()),
+            word.encode(x=frame.x(), y=frame.y(), text=alt.Text("text", type="nominal")),
+        ]
     return charts
 
 

@@ -92,7 +92,9 @@ def _sheet(
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, wide], nice=False, zero=False), axis=None)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[high, 0], nice=False, zero=False), axis=None)
     sheet = alt.Chart(table(cells), name=name)
-    shown = sheet.mark_image(width=size, height=size, smooth=False, baseline="top").encode(x=x, y=y, url="url:N")
+    shown = sheet.mark_image(width=size, height=size, smooth=False, baseline="top").encode(
+        x=x, y=y, url=alt.Url("url", type="nominal")
+    )
     layers = [
         shown,
         *(heading(title, number * pitch + 6, color=theme.light("soft")) for number, title in enumerate(titles)),
@@ -101,7 +103,7 @@ def _sheet(
         words = alt.Chart(table(cells)).mark_text(
             dy=size + 6, baseline="top", fontSize=11, color=theme.light("soft"), lineBreak="\n", lineHeight=14
         )
-        layers.append(words.encode(x=x, y=y, text="text:N"))
+        layers.append(words.encode(x=x, y=y, text=alt.Text("text", type="nominal")))
     return finish(alt.layer(*layers, width=wide, height=high))  # type: ignore[no-any-return]
 
 

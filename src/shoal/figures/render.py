@@ -13,6 +13,9 @@ def svg(chart: Any) -> str:
     import vl_convert
 
     drawn = str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)))
+    # Vega counts its clips through the life of the process: counted anew, the same chart is the same text.
+    clips = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(re.findall(r'id="(clip\d+)"', drawn)))}
+    drawn = re.sub(r"\bclip\d+\b", lambda found: clips.get(found[0], found[0]), drawn)
     return drawn.replace(f'font-family="{theme.CHART_FONT}"', f"font-family='{theme.FONTS}'")
 
 

@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from shoal import theme, wording
 from shoal.report.document import Document
+from shoal.studies.section import Table
 
-NUMERIC = re.compile(r"^[\s\d.,±×%−+\-–\[\]⁰¹²³⁴⁵⁶⁷⁸⁹∞…·]*( (ms|s|min|h|bytes?|kB|MB|GB|diverged|undefined))*$")
+NUMERIC = re.compile(r"^[\s\d.,±×%−+\-–\[\]⁰¹²³⁴⁵⁶⁷⁸⁹∞…·⁻]*( (ms|s|min|h|bytes?|kB|MB|GB|diverged|undefined))*$")
 
 
 def html(document: Document, drawings: Mapping[str, str], data: Mapping[str, str]) -> str:
@@ -30,7 +31,13 @@ def html(document: Document, drawings: Mapping[str, str], data: Mapping[str, str
         loader=jinja2.PackageLoader("shoal.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.undefined = jinja2.StrictUndefined
-    environment.filters |= {"marked": marked, "numeric": numeric, "count": wording.count, "duration": wording.duration}
+    environment.filters |= {
+        "marked": marked,
+        "numeric": numeric,
+        "broad": broad,
+        "count": wording.count,
+        "duration": wording.duration,
+    }
     style = theme.css() + resources.files("shoal.report").joinpath("templates/style.css").read_text("utf-8")
     return environment.get_template("report.html.j2").render(
         document=document,
@@ -59,6 +66,13 @@ def _words(part: str) -> str:
 def numeric(cell: str) -> bool:
     """Whether a cell is a number, to be set flush right."""
     return bool(NUMERIC.match(cell)) and any(sign.isdigit() or sign in "–∞" for sign in cell)
+
+
+def broad(table: Table) -> bool:
+    """Whether a table needs more room than the text column has: about 80 letters, with what keeps columns apart."""
+    columns = zip(*table.rows, strict=True)
+    letters = sum(min(max(len(cell) for cell in column), 32) + 3 for column in columns)
+    return bool(letters > 80)
 
 
 def csv_link(text: str) -> str:
