@@ -78,8 +78,10 @@ class NativeEngine:
 
     def predict(self, model: Model, tensors: Tensors, images: np.ndarray, config: Config, data: Dataset) -> np.ndarray:
         """See `Engine.predict`."""
-        scale, shift = map(float, scaling(config, data))
-        logits = _native.predict(_network(model), _flat(model, tensors), images, scale, shift, self.instruction_set)
+        scale, shift = scaling(config, data)
+        logits = _native.predict(
+            _network(model), _flat(model, tensors), images, float(scale), float(shift), self.instruction_set
+        )
         return np.asarray(logits).reshape(len(images), model.classes)
 
 
@@ -104,6 +106,7 @@ class _Flight:
         self.finished = False
         start = checkpoint.tensors if checkpoint else streams.initial_weights(model, config.init, run.seed)
         moments = [_flat(model, start, f"{name}/") if checkpoint else None for name in state] + [None, None]
+        scale, shift = scaling(config, dataset)
         validation = dataset.test if self.portions.validation_split == "test" else dataset.train
         self.index = session.add_run(
             network,
@@ -112,7 +115,8 @@ class _Flight:
             _split(dataset.train),
             _split(validation),
             self.portions.validation,
-            *map(float, scaling(config, dataset)),
+            float(scale),
+            float(shift),
             _flat(model, start),
             moments[0],
             moments[1],
@@ -141,8 +145,9 @@ class _Flight:
         self.push()
         model = self.run.config.model
         tensors = _named(model, result["weights"])
-        for name, kept in zip(self.run.config.optimizer.state, ("first", "second"), strict=False):
-            tensors |= _named(model, result[kept], f"{name}/")
+        moments = (result["first"], result["second"])
+        for name, moment in zip(self.run.config.optimizer.state, moments, strict=False):
+            tensors |= _named(model, moment, f"{name}/")
         before = self.epoch == 0
         return EpochRecord(
             run=self.run,

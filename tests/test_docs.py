@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README's Python runs as it stands, and the files its links name are there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shoal.data import sketches
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_study_in_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = sketches.garments(train=128, test=50)
+    monkeypatch.setattr("shoal.runner.load", lambda name: small)
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(block.strip().splitlines()) <= 25
+    names: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("hidden 16, lr 0.05")
+    assert all(line.endswith("over 5 seeds") for line in lines)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md"])
+def test_links_and_rooms_are_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    named = re.findall(r"`((?:src|native|docs|tests|benchmarks)/[\w./-]+)`", text)
+    missing = [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
+    missing += [name for name in named if not (ROOT / name).exists()]
+    assert not missing
