@@ -121,6 +121,17 @@ def test_panels_share_their_axes():
     assert all(scale == scales[0] for scale in scales)
 
 
+def test_names_in_a_panel_stay_inside_it_and_near_their_own_line():
+    short, long = np.array([1.0, 9.8, 9.9]), np.array([9.9, 5.0, 0.0, 0.0])
+    chart = figures.multiples([("p", [("short", EPOCHS[:3], short), ("long", EPOCHS, long)])], **WORDS)
+    spec = chart.to_dict()
+    marks = [layer for layer in spec["concat"][0]["layer"] if layer["mark"]["type"] == "text"]
+    rows = [row for layer in marks for row in spec["datasets"][layer["data"]["name"]]]
+    place = {row["text"]: row["y"] for row in rows if "y" in row}
+    assert 8 < place["short"] < 9.9
+    assert 0 < place["long"] < 2
+
+
 def test_steps_are_thinned_honestly():
     losses = np.arange(1000.0)[None] + np.array([[0.0], [2.0]])
     rows = figures.steps_rows([("a", np.arange(1000), losses)], bins=100)

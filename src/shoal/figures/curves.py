@@ -340,7 +340,7 @@ def _panels(
         named |= {one.label for one in fresh}
         layers = _rules(plane, options) + _behind(plane, [one for one in context if one.label != title])
         layers += _lines(plane, series, colour, options)
-        layers += [inner_labels(plane, _ends(plane, fresh, colour))] if fresh else []
+        layers += inner_labels(plane, _ends(plane, fresh, colour))
         layers += plane.headings(title, theme.text_of(colour[title]) if alone else "ink", options.room)
         drawn.append(alt.layer(*layers, width=plane.width, height=plane.height))
     return finish(alt.concat(*drawn, columns=columns, spacing=22))  # type: ignore[no-any-return]

@@ -254,14 +254,27 @@ def end_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> a
     return words(frame, places, align="left", dx=7)
 
 
-def inner_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> alt.Chart:
-    """The same inside a panel, stacked on the roomier side of the lines' ends: outside there is the next panel."""
+def inner_labels(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> list[alt.Chart]:
+    """The same inside a panel, as outside there is the next one: lines that end side by side share a stack of names."""
+    groups: list[list[tuple[str, float, float, str]]] = []
+    for end in sorted(ends, key=lambda end: end[1]):
+        if groups and frame.column(end[1]) - frame.column(groups[-1][-1][1]) < 0.1 * frame.width:
+            groups[-1].append(end)
+        else:
+            groups.append([end])
+    return [_stack(frame, group) for group in groups]
+
+
+def _stack(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> alt.Chart:
+    """Names on the roomier side of their lines' ends, in the lines' order, inside the plane."""
     rows = [frame.row(y) for _, _, y, _ in ends]
-    low = sum(rows) < frame.height * len(rows) / 2
-    first = max(rows, default=0) + 14 if low else min(rows, default=0) - 14 * len(rows)
+    below_middle = sum(rows) < frame.height * len(rows) / 2
+    first = max(rows) + 14 if below_middle else min(rows) - 14 * len(rows)
+    first = min(max(first, 7), max(frame.height - 14 * len(rows), 7))
     upwards = sorted(ends, key=lambda end: end[2])
     places = [(text, x, frame.value(first + 14 * turn), colour) for turn, (text, x, _, colour) in enumerate(upwards)]
-    return words(frame, places, align="right", dx=-2)
+    near_left = frame.column(ends[0][1]) < 0.3 * frame.width
+    return words(frame, places, align="left", dx=2) if near_left else words(frame, places, align="right", dx=-2)
 
 
 def shade() -> alt.Color:
