@@ -143,7 +143,7 @@ def heatmap(
     cells = _cells(np.asarray(counts), labels)
     names: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": theme.light("ink"), "labelFontSize": 12}
     x = alt.X("predicted", type="nominal", sort=list(labels), title=x_title)
-    x = x.axis(orient="top", labelAngle=-40, **names)
+    x = x.axis(orient="top", labelAngle=-40 if max(map(len, labels)) > 3 else 0, **names)
     y = alt.Y("true", type="nominal", sort=list(labels), title=y_title, axis=alt.Axis(labelLimit=160, **names))
     layers = []
     for hit, colour in ((True, "blue"), (False, "vermillion")):

@@ -269,7 +269,7 @@ def _stack(frame: Frame, ends: Sequence[tuple[str, float, float, str]]) -> alt.C
     """Names on the roomier side of their lines' ends, in the lines' order, inside the plane."""
     rows = [frame.row(y) for _, _, y, _ in ends]
     below_middle = sum(rows) < frame.height * len(rows) / 2
-    first = max(rows) + 14 if below_middle else min(rows) - 14 * len(rows)
+    first = max(rows) + 16 if below_middle else min(rows) - 14 * len(rows) - 4
     first = min(max(first, 7), max(frame.height - 14 * len(rows), 7))
     upwards = sorted(ends, key=lambda end: end[2])
     places = [(text, x, frame.value(first + 14 * turn), colour) for turn, (text, x, _, colour) in enumerate(upwards)]
