@@ -116,7 +116,7 @@ def test_swaying_begins_where_the_numbers_say():
     assert "and so does every larger one" in learning_rates.sway(rates(0, 0.4, 0.5))
     assert "but not lr 2" in learning_rates.sway(rates(0, 0.4, 0, 0.5))
     assert "Only lr 2 does" in learning_rates.sway(rates(0, 0, 0.5))
-    assert "Only lr 1 does, where every run diverged" in learning_rates.sway(
+    assert "Only lr 1 does, in all 3 seeds, by diverging" in learning_rates.sway(
         [*rates(0), of("1.2", label="lr 1", diverged=SEEDS)]
     )
 

@@ -41,7 +41,8 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Summary:
     n, diverged = len(finite), len(everything) - len(finite)
     if n < 2:
         return Summary(n, float(finite[0]) if n else float("nan"), None, None, None, diverged)
-    mean, sd = float(finite.mean()), float(finite.std(ddof=1))
+    alike = finite.min() == finite.max()  # rounding in the mean would give equal values a spread
+    mean, sd = (float(finite[0]), 0.0) if alike else (float(finite.mean()), float(finite.std(ddof=1)))
     half = t_quantile(n - 1, confidence) * sd / float(np.sqrt(n))
     return Summary(n, mean, sd, mean - half, mean + half, diverged)
 

@@ -131,8 +131,10 @@ def _figures(group: list[Curves]) -> list[Figure]:
     from shoal import figures
 
     n = compose.seeds(group)
-    by_step = [(one.label, clock(one), one.validation_loss) for one in group]
-    by_second = [(one.label, np.cumsum(one.seconds, axis=1).mean(axis=0), one.validation_loss) for one in group]
+    by_step = [(one.label, clock(one)[1:], one.validation_loss[:, 1:]) for one in group]
+    by_second = [
+        (one.label, np.cumsum(one.seconds, axis=1).mean(axis=0)[1:], one.validation_loss[:, 1:]) for one in group
+    ]
     losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
     took = wording.listed([f"{wording.duration(SECONDS.of(one).mean())} at {one.label}" for one in group])
     best = min(group, key=lambda one: float(np.nan_to_num(LOSS.of(one), nan=np.inf).mean()))
@@ -143,17 +145,20 @@ def _figures(group: list[Curves]) -> list[Figure]:
             group,
             f"Against epochs: after ten, {best.label} is lowest, at {told(best, LOSS)}. {n}.",
             ordered=True,
+            since=1,
         ),
         Figure(
             "batch-sizes-steps",
-            figures.curves(by_step, x_title="step", y_title="validation loss", ordered=True),
+            figures.curves(by_step, x_title="step", y_title="validation loss", ordered=True, log_x=True),
             f"The same runs against steps: {group[-1].label} stops after {int(clock(group[-1])[-1]):,}, "
             f"{group[0].label} after {int(clock(group[0])[-1]):,}. {n}.",
             figures.curve_rows(by_step, x="step", y="validation_loss"),
         ),
         Figure(
             "batch-sizes-seconds",
-            figures.curves(by_second, x_title="seconds of training", y_title="validation loss", ordered=True),
+            figures.curves(
+                by_second, x_title="seconds of training", y_title="validation loss", ordered=True, log_x=True
+            ),
             f"And against the seconds that training took on one thread, without evaluation: {took} in all. {n}.",
             figures.curve_rows(by_second, x="seconds", y="validation_loss"),
         ),
@@ -163,10 +168,11 @@ def _figures(group: list[Curves]) -> list[Figure]:
             group,
             f"Validation accuracy ends at {each(group, ACCURACY, 'at')}. {n}.",
             ordered=True,
+            since=1,
         ),
         Figure(
             "batch-sizes-step-losses",
-            figures.steps(losses, x_title="epoch", facet=True, ordered=True),
+            figures.steps(losses, x_title="epoch", facet=True, ordered=True, log_y=True),
             f"The loss of every step while training. In the last epoch it scatters by {each(group, NOISE, 'at')}. {n}.",
             figures.steps_rows(losses, x="epoch"),
             wide=True,

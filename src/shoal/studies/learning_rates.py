@@ -88,25 +88,28 @@ def slow(found: dict[float, Curves]) -> str:
 
 
 def sways(curves: Curves) -> bool:
-    """Whether the mean rebound is beyond `SWAY`, or a run diverged."""
-    return any(at is not None for at in curves.diverged_at) or summary(curves, REBOUND).mean > SWAY
+    """Whether the rebound is beyond `SWAY` in most seeds; where a run diverged, it is."""
+    return bool(np.mean(REBOUND.of(curves) > SWAY) > 0.5)
 
 
 def sway(group: Sequence[Curves]) -> str:
     """Which rates sway, and whether all larger ones do."""
-    meaning = f"Say that a rate sways if its validation loss, after the first epoch, rises more than {SWAY:g}% above"
-    meaning += " its earlier low, on average, or if a run diverges."
+    meaning = (
+        f"Say that a rate sways if in most seeds its validation loss, after the first epoch, rises more than {SWAY:g}% "
+        f"above its earlier low, or diverges."
+    )
     swaying = [one for one in group if sways(one)]
     if not swaying:
         return f"{meaning} None of these rates does."
-    first = group.index(swaying[0])
+    smallest = swaying[0]
+    first = group.index(smallest)
     calm = [one.label for one in group[first:] if one not in swaying]
     beyond = f"but not {wording.listed(calm)}" if calm else "and so does every larger one"
-    far = summary(swaying[0], REBOUND)
-    by = f"by {wording.measured(far, 1)}%" if far.n else "where every run diverged"
+    often, far = how_often(REBOUND.of(smallest) > SWAY), summary(smallest, REBOUND)
+    by = f"{often}, by {wording.measured(far, 1)}%" if far.n else f"{often}, by diverging"
     if first == len(group) - 1:
-        return f"{meaning} Only {swaying[0].label} does, {by}."
-    return f"{meaning} The smallest that does is {swaying[0].label}, {by}, {beyond}."
+        return f"{meaning} Only {smallest.label} does, {by}."
+    return f"{meaning} The smallest that does is {smallest.label} ({by}), {beyond}."
 
 
 def notable(found: dict[float, Curves]) -> str:
@@ -187,13 +190,13 @@ def _curves(group: list[Curves]) -> list[Figure]:
     from shoal import figures
 
     n = compose.seeds(group)
-    look = {"ordered": True, "accent": NOTABLE, "facet": True, "columns": 4, "wide": True}
+    look = {"ordered": True, "accent": NOTABLE, "facet": True, "columns": 4, "wide": True, "log_y": True}
     losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
     loss = f"Validation loss, each rate before the others in grey. It ends {compose.spread(group, LOSS, 'at')}."
     accuracy = f"Validation accuracy ends {compose.spread(group, ACCURACY, 'at')}. {n}."
     swaying = [one.label for one in group if sways(one)]
     step = f"The loss of every step. Rates that sway by the measure below: {wording.listed(swaying)}. {n}."
-    chart = figures.steps(losses, x_title="epoch", ordered=True, accent=NOTABLE, facet=True, columns=4)
+    chart = figures.steps(losses, x_title="epoch", ordered=True, accent=NOTABLE, facet=True, columns=4, log_y=True)
     return [
         compose.epoch_figure("learning-rates-loss", "validation_loss", group, f"{loss} {n}.", since=1, **look),
         compose.epoch_figure("learning-rates-accuracy", "validation_accuracy", group, accuracy, since=1, **look),
@@ -205,13 +208,14 @@ def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
     from shoal import figures
 
     epochs = np.array(PROBED_EPOCHS, float)
-    lines = [(one.label, epochs, products[one.label]) for one in group]
+    lines = [(one.label, epochs, np.exp(np.log(products[one.label]).mean(axis=0))) for one in group]
     most = max(len(values) for values in products.values())
     ends = {one.label: geometric(products[one.label][:, -1]).mean for one in group}
     known = {label: end for label, end in ends.items() if np.isfinite(end)}
     nearest = min(known, key=lambda label: abs(np.log(known[label])), default="")
     caption = (
-        "Learning rate times curvature, lr · λ / 2, along the run: above 1 a parabola so curved would be unstable."
+        "Learning rate times curvature, lr · λ / 2, along the run, a geometric mean: above 1, the dashed line, "
+        "a parabola so curved would be unstable."
         + (f" Nearest to 1 at the end is {nearest}, at {wording.significant(known[nearest], 2)}." if nearest else "")
         + f" {wording.seeds(most)}."
     )
@@ -222,7 +226,7 @@ def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
         ordered=True,
         accent=NOTABLE,
         log_y=True,
-        y_rules=[(1.0, "unstable above")],
+        y_rules=[(1.0, "")],
     )
     return Figure("learning-rates-curvature", chart, caption, figures.curve_rows(lines, x="epoch", y="lr_lambda_2"))
 
