@@ -277,7 +277,7 @@ def test_gains_are_shares_of_the_whole_gain():
 
 def test_the_modified_network_is_better_only_if_it_is():
     original, modified = of("3.2", label="old"), of("3.2", label="new", accuracy=0.95, loss=0.2)
-    assert "validation accuracy is .15" in relu_max.better(modified, original)
+    assert "Validation accuracy is .15" in relu_max.better(modified, original)
     assert "lower with new than with old" in relu_max.better(modified, original)
     assert "lower with old than with new" in relu_max.better(original, modified)
     assert "never reaches" in relu_max.sooner(original, modified)

@@ -159,7 +159,8 @@ def _worst(dataset: Dataset, logits: np.ndarray, seed: int) -> Figure | Prose:
     if not len(wrong):
         return Prose(f"Seed {seed} makes no mistake.")
     worst = wrong[np.argsort(-losses[wrong], kind="stable")][:SHOWN]
-    words = [f"{dataset.classes[labels[index]]} as\n{dataset.classes[predicted[index]]}" for index in worst]
+    between = " as " if max(map(len, dataset.classes)) < 5 else " as\n"
+    words = [f"{dataset.classes[labels[index]]}{between}{dataset.classes[predicted[index]]}" for index in worst]
     half = (len(worst) + 1) // 2
     pictures = [dataset.test.images[index, 0] for index in worst]
     chart = figures.images(

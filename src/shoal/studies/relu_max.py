@@ -81,12 +81,11 @@ def _label(activation: str, pooling: str) -> str:
 
 def better(modified: Curves, original: Curves) -> str:
     a, b = f"with {modified.label}", f"with {original.label}"
-    accuracy = versus(difference(modified, original, ACCURACY), "validation accuracy", a, b)
+    accuracy = versus(difference(modified, original, ACCURACY), "Validation accuracy", a, b)
     loss = versus(difference(modified, original, LOSS), "validation loss", a, b)
     return (
         f"After {modified.config.epochs} epochs the modified LeNet has a validation accuracy of "
-        f"{told(modified, ACCURACY)} and the original one of {told(original, ACCURACY)}. Seed by seed, {accuracy}; "
-        f"{loss}."
+        f"{told(modified, ACCURACY)} and the original one of {told(original, ACCURACY)}. {accuracy}; {loss}."
     )
 
 
@@ -133,8 +132,9 @@ def causes(name: str, contrast: dict[str, np.ndarray]) -> str:
     effects = {"ReLU for sigmoid": mean_interval(relu), "max for average pooling": mean_interval(pool)}
     if not effects["ReLU for sigmoid"].n:
         return f"With {name}, a run diverged in every seed: there is no effect to tell."
-    parts = [f"{what} changes accuracy by {_effect(effect)}" for what, effect in effects.items()]
-    return f"With {name}, {wording.listed(parts)}: {_larger(relu, pool)}. {_depends(mean_interval(interaction))}."
+    parts = [f"by {_effect(effect)} with {what}" for what, effect in effects.items()]
+    depends = _depends(mean_interval(interaction))
+    return f"With {name}, accuracy changes {wording.listed(parts)}: {_larger(relu, pool)}. {depends}."
 
 
 def _larger(relu: np.ndarray, pool: np.ndarray) -> str:
