@@ -260,6 +260,8 @@ def lenet_curves(validation_slope, training_slope=-0.01):
 
 def test_overfitting_is_a_rising_validation_loss_while_training_loss_falls():
     assert "the mark of overfitting." in lenet_epochs.overfitting(lenet_curves(0.01))
+    assert "training loss falls by .01000 ±" in lenet_epochs.overfitting(lenet_curves(0.01))
+    assert "validation loss rises by .01000 ±" in lenet_epochs.overfitting(lenet_curves(0.01))
     assert "no overfitting yet" in lenet_epochs.overfitting(lenet_curves(-0.01))
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.01, training_slope=0.01))
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.0))
