@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's Python runs as it stands, and the files its links name are there."""
+"""The README's Python and the examples run as they stand, and the files that links name are there."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from shoal import studyfile
 from shoal.data import sketches
+from shoal.engines.native import NativeEngine
+from shoal.study import Run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -27,6 +30,17 @@ def test_the_study_in_the_readme_runs(
     assert len(lines) == 6
     assert lines[0].startswith("hidden 16, lr 0.05")
     assert all(line.endswith("over 5 seeds") for line in lines)
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_are_studies_that_train(example: Path, tmp_path: Path) -> None:
+    found = studyfile.read(example)
+    small = dict(found.data) or {"fashion-mnist": sketches.garments(train=64, test=32)}
+    for study in found.studies:
+        short = [point.config.replace(epochs=1, holdout=min(point.config.holdout, 16)) for point in study.points]
+        data = {config.data: next(iter(small.values())) for config in short}
+        records = list(NativeEngine(threads=1).train([Run(config, 0) for config in short], data))
+        assert [record.epoch for record in records].count(1) == len(study.points)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md"])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where and with what something is computed: machine, versions, engine. Facts only; no names of people or folders."""
 
-import os
 import platform
 import sys
 from importlib import metadata
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shoal import __version__
-from shoal.engines import Engine
+from shoal.engines import Engine, usable_cores
 
 LIBRARIES = ("numpy", "scipy", "msgspec", "altair", "vl-convert-python")
 
@@ -24,7 +23,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "architecture": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.release()}",
     }
 

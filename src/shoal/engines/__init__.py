@@ -4,6 +4,7 @@
 An engine trains runs and yields records. It knows nothing of stores, studies or reports.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -128,6 +129,11 @@ def dataset_for(config: Config, data: Mapping[str, Dataset]) -> Dataset:
             f"{len(dataset.classes)}. Use classes={len(dataset.classes)}."
         )
     return dataset
+
+
+def usable_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def steps_per_epoch(config: Config, dataset: Dataset) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from shoal import _native, streams
 from shoal.data import Dataset, Split
-from shoal.engines import Checkpoint, EpochRecord, Portions, Tensors, dataset_for, portions, scaling
+from shoal.engines import Checkpoint, EpochRecord, Portions, Tensors, dataset_for, portions, scaling, usable_cores
 from shoal.errors import EngineError
 from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Model, ReLU, Sigmoid, Tanh
 from shoal.optimizers import SGD, Optimizer, learning_rates
@@ -42,7 +42,7 @@ class NativeEngine:
     name = "native"
 
     def __init__(self, threads: int | None = None, instruction_set: str | None = None) -> None:
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or usable_cores()
         wanted = instruction_set or os.environ.get("SHOAL_ISA", "")
         if wanted and wanted not in instruction_sets():
             raise EngineError(
@@ -66,7 +66,7 @@ class NativeEngine:
                     flights[flight.index] = flight
                 if not flights:
                     return
-                result = session.take(0.1)  # short, so that Ctrl-C is heard
+                result = _take(session)
                 if result is not None:
                     flight = flights[result["run"]]
                     yield flight.land(result)
@@ -161,6 +161,14 @@ class _Flight:
             tensors=tensors,
             diverged_at=result["diverged_at"],
         )
+
+
+def _take(session: "_native.Session") -> "_native.Result | None":
+    """The next result, or None after a tenth of a second, so that Ctrl-C is heard."""
+    try:
+        return session.take(0.1)
+    except RuntimeError as reason:
+        raise EngineError(f"a training thread failed: {reason}. With fewer threads less memory is needed.") from None
 
 
 def _network(model: Model) -> "_native.Network":
