@@ -15,7 +15,8 @@ from PIL import Image
 
 from shoal import figures, theme
 from shoal.analysis.statistics import mean_interval
-from shoal.figures.drawing import domain, spread
+from shoal.figures.frame import domain
+from shoal.figures.labels import spread
 
 EPOCHS = np.arange(4)
 RATES = [

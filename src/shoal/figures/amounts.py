@@ -9,7 +9,9 @@ import numpy as np
 
 from shoal import theme, wording
 from shoal.analysis.statistics import mean_interval
-from shoal.figures.drawing import Frame, Rows, Rule, domain, finish, palette, table, upright
+from shoal.figures.drawing import Rows, Rule, finish, palette, table
+from shoal.figures.frame import Frame, domain
+from shoal.figures.labels import upright
 
 ROW = 30
 
