@@ -56,7 +56,7 @@ def test_a_run_that_goes_on_is_shown_with_its_loss(tmp_path):
     board = trained(tmp_path, tiny_study(epochs=9, seeds=[0]), stop_after=8)
     assert [cell.done for cell in board.running] == [3, 3]
     cell = board.running[0]
-    assert re.search(rf"rates {cell.label}, seed 0 +[▁-█]+ +3/9   loss +\d?\.\d+   accuracy \.\d+", drawn(board))
+    assert re.search(rf"rates · {cell.label} · seed 0 +[▁-█]+ +3/9   loss +\d?\.\d+   accuracy \.\d+", drawn(board))
     assert "6 of 18 epochs" in drawn(board)
     assert "left" in drawn(board)
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Cell:
 
     study: str
     label: str
-    """Its grid values alone: ``"sigmoid 0.9 avg"``."""
+    """Its grid values: ``"sigmoid, lr 0.9, avg"``."""
     run: Run
     done: int = 0
     """Epochs."""
@@ -39,8 +40,9 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """``"relu-max sigmoid 0.9 avg, seed 2"``."""
-        return f"{self.study} {self.label}".strip() + f", seed {self.run.seed}"
+        """``"relu-max · sigmoid, lr 0.9, avg · seed 2"``; a label that only repeats the study is left out."""
+        label = "" if self.label == self.study else self.label
+        return " · ".join(part for part in (self.study, label, f"seed {self.run.seed}") if part)
 
     @property
     def mark(self) -> str:
@@ -80,7 +82,7 @@ class Board:
         row: dict[int, list[Cell]] = {}
         for seed in study.seeds if seeds is None else seeds:
             for point in study.points:
-                run, label = Run(point.config, seed), " ".join(map(str, point.values.values()))
+                run, label = Run(point.config, seed), _told(point.values)
                 cell = self.cells.get(run.trajectory)
                 if cell is None:
                     stored = progress.get(run.trajectory, Progress(0))
@@ -149,6 +151,13 @@ class Board:
         config = cell.run.config
         like = self._costs.get((config.model.name, config.batch_size))
         return like.value if like else config.model.training_flops * self._per_work.value
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    """Grid values for people: words speak for themselves, numbers need their name."""
+    return ", ".join(
+        value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}" for name, value in values.items()
+    )
 
 
 class _Mean:
