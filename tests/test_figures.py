@@ -15,8 +15,10 @@ from PIL import Image
 
 from shoal import figures, theme
 from shoal.analysis.statistics import mean_interval
-from shoal.figures.frame import domain
-from shoal.figures.labels import spread
+from shoal.figures.drawing import as_series
+from shoal.figures.frame import Frame, domain, ticks
+from shoal.figures.labels import inner_labels, spread
+from shoal.figures.strokes import ink
 
 EPOCHS = np.arange(4)
 RATES = [
@@ -131,6 +133,46 @@ def test_names_in_a_panel_stay_inside_it_and_near_their_own_line():
     place = {row["text"]: row["y"] for row in rows if "y" in row}
     assert 8 < place["short"] < 9.9
     assert 0 < place["long"] < 2
+
+
+def test_names_in_a_panel_keep_off_the_lines():
+    x = np.arange(101.0)
+    frame = Frame(240, 170, "x", "y", (0.0, 100.0), (0.0, 10.0))
+    covered = ink(frame, as_series([("flat", x, np.full(101, 5.0))]))
+    (chart,) = inner_labels(frame, [("flat", 100.0, 5.0, "blue")], covered)
+    (row,) = chart.data.values
+    assert abs(frame.row(row["y"]) - frame.row(5.0)) >= 7
+
+
+def test_panels_may_have_horizontal_axes_of_their_own():
+    line = np.array([1.0, 2.0, 3.0, 4.0])
+    panels = [("by epoch", [("a", EPOCHS, line)]), ("by step", [("a", 100 * EPOCHS, line)])]
+    spec = figures.multiples(panels, x_title=["epoch", "step"], y_title="loss").to_dict()
+    axes = [
+        next(layer["encoding"]["x"] for layer in panel["layer"] if layer["mark"]["type"] == "line")
+        for panel in spec["concat"]
+    ]
+    assert [axis["axis"]["title"] for axis in axes] == ["epoch", "step"]
+    assert [axis["scale"]["domain"] for axis in axes] == [[0, 3], [0, 300]]
+
+
+@pytest.mark.parametrize(
+    ("ends", "marks"),
+    [
+        ((0.4, 2.5), [0.5, 1, 2]),
+        ((0.45, 0.72), [0.45, 0.5, 0.55, 0.6, 0.65, 0.7]),
+        ((1e-9, 1e-1), [1e-9, 1e-6, 1e-3]),
+        ((2e-3, 0.9), [1e-2, 1e-1]),
+    ],
+)
+def test_a_log_axis_is_marked_where_it_can_be_read(ends, marks):
+    assert ticks(ends, True, 4) == pytest.approx(marks)
+
+
+def test_a_log_axis_is_called_so():
+    drawn = figures.svg(figures.curves(RATES, **WORDS, log_y=True))
+    assert ">validation loss, log scale<" in drawn
+    assert ">epoch<" in drawn
 
 
 def test_steps_are_thinned_honestly():

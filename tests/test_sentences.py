@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentences follow the numbers: other numbers, other sentences, and none that the numbers do not bear out."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -90,10 +91,29 @@ def test_differences_are_between_the_same_seeds():
 
 def test_the_ranking_follows_the_numbers():
     good, bad = of("1.2", label="lr 1"), of("1.2", label="lr 2", loss=0.9)
-    assert "at lr 1; next comes lr 2" in clauses.ranking([good, bad], LOSS, "lowest", "at")
-    assert "at lr 2; next comes lr 1" in clauses.ranking([good, bad], LOSS, "highest", "at")
+    assert "ends lowest at lr 1, at .5" in clauses.ranking([good, bad], LOSS, "lowest", "at")
+    assert "next comes lr 2, .40" in clauses.ranking([good, bad], LOSS, "lowest", "at")
+    assert "ends highest at lr 2, at .9" in clauses.ranking([good, bad], LOSS, "highest", "at")
+    assert clauses.ranking([good, bad], LOSS, "highest", "at").endswith("lower.")
     swapped = [replace(good, label="lr 2"), replace(bad, label="lr 1")]
-    assert "at lr 2; next comes lr 1" in clauses.ranking(swapped, LOSS, "lowest", "at")
+    assert "ends lowest at lr 2" in clauses.ranking(swapped, LOSS, "lowest", "at")
+    alike = replace(good, label="lr 2")
+    assert clauses.ranking([good, alike], LOSS, "lowest", "at").endswith("next comes lr 2, the same.")
+
+
+def test_few_words_claim_no_more_than_many():
+    apart = lambda *values: clauses.apart(mean_interval(values))  # noqa: E731
+    assert apart(0.010, 0.011, 0.012) == ".011 ± .002 higher"
+    assert apart(-0.25) == ".250 lower"
+    assert apart(0.01, -0.01, 0.02) == "not clearly different (by .01 ± .04)"
+    assert apart(0.0, 0.0) == "the same"
+    assert apart(0.01, 0.01, np.nan) == ".010 ± 0 higher, leaving out 1 seed in which a run diverged"
+    assert apart(np.nan).startswith("not to be compared")
+    changed = lambda *values: clauses.changed(mean_interval(values))  # noqa: E731
+    assert changed(0.010, 0.011, 0.012) == "rises by .011 ± .002"
+    assert changed(-0.25) == "falls by .250"
+    assert changed(0.01, -0.01, 0.02) == "does not clearly change (.01 ± .04)"
+    assert changed(0.0) == "does not change"
 
 
 def test_how_often_counts():
@@ -121,6 +141,17 @@ def test_swaying_begins_where_the_numbers_say():
     )
 
 
+def test_single_runs_tell_only_of_themselves():
+    alone = {"seeds": (0,)}
+    said = learning_rates.sway(rates(0, 0.4, 0.5, **alone))
+    assert "sways" not in said
+    assert said.startswith("In these runs validation loss")
+    assert re.search(r" at lr 1 \(by \d\d\.\d%\) and lr 2 \(by \d\d\.\d%\)\.$", said)
+    assert "At none of these rates" in learning_rates.sway(rates(0, 0.01, **alone))
+    steep = {"lr 0": np.full((1, 2), 0.5), "lr 1": np.full((1, 2), 2.0)}
+    assert "at which the loss rose so far" in learning_rates.critical(rates(0, 0.5, **alone), steep)
+
+
 def test_a_slow_rate_is_told_by_when_the_other_has_its_loss():
     def slow(slowest, **medium):
         return learning_rates.slow(
@@ -137,12 +168,12 @@ def test_curvature_and_swaying_agree_or_do_not():
     group = rates(0, 0.5)
     calm, steep = np.full((1, 2), 0.5), np.full((1, 2), 2.0)
     agreeing = learning_rates.critical(group, {"lr 0": calm, "lr 1": steep})
-    assert "Above it lie lr 1. These are the rates that sway." in agreeing
-    assert "not the same: lr 1" in learning_rates.critical(group, {"lr 0": steep, "lr 1": calm})
-    assert "No rate lies above it, and none sways." in learning_rates.critical(
+    assert ": lr 1 lies above it. These are the rates that sway." in agreeing
+    assert "The rates that sway are others: lr 1." in learning_rates.critical(group, {"lr 0": steep, "lr 1": calm})
+    assert "None of these rates lies above it, nor are there any that sway." in learning_rates.critical(
         rates(0, 0), {"lr 0": calm, "lr 1": calm}
     )
-    assert "Yet none of them sways." in learning_rates.critical(rates(0, 0), {"lr 0": calm, "lr 1": steep})
+    assert "Yet there are no rates that sway." in learning_rates.critical(rates(0, 0), {"lr 0": calm, "lr 1": steep})
 
 
 def batches(**other):
@@ -159,7 +190,7 @@ def test_a_large_batch_that_ends_lower_is_counted():
 def test_the_first_epoch_and_the_noise_are_compared():
     assert "lower at batch 32 than at batch 256" in batch_sizes.per_epoch(batches(loss=1.5))
     assert "higher at batch 32 than at batch 256" in batch_sizes.per_epoch(batches(loss=0.1))
-    assert ": 2.0 (" in batch_sizes.noise(batches(step_noise=0.05))
+    assert "scatter 2.0 (" in batch_sizes.noise(batches(step_noise=0.05))
 
 
 def test_seconds_are_told_only_where_the_loss_is_reached():
@@ -175,23 +206,27 @@ def test_seconds_are_told_only_where_the_loss_is_reached():
 def test_what_is_left_of_a_gradient_is_a_ratio_of_its_layers():
     norms = {("sigmoid", 2, "start"): np.array([[0.01, 0.1, 1.0]]), ("relu", 2, "start"): np.array([[3.0, 2, 1]])}
     assert vanishing_gradients.left(norms, 2, "start") == (
-        "Before training, with 2 hidden layers, the first layer's gradient is .010 times with sigmoids and 3.0 times "
-        "with ReLUs as large as the last layer's."
+        "Before training, with 2 hidden layers, the first layer's gradient is .010 times the last layer's with "
+        "sigmoids and 3.0 times with ReLUs."
     )
     assert vanishing_gradients.left(norms, 2, "end") == ""
 
 
 def test_a_steady_network_is_called_so_only_if_its_loss_never_rose():
     assert "fell in each of the 9 epochs" in hidden_units.steady(of("2.2", label="256 units"))
-    assert "rose in 1.0 ± .0 of the 9" in hidden_units.steady(of("2.2", rebound=0.5))
+    assert "rose in 1 ± 0 of the 9" in hidden_units.steady(of("2.2", rebound=0.5))
 
 
 def test_one_unit_is_compared_with_the_linear_classifier():
     linear = of("2.2", label="softmax regression", accuracy=0.8)
     worse = hidden_units.alone(of("2.2", label="1 unit", accuracy=0.3), linear, np.array([1.0, 0.0, 0.0]))
-    assert "lower with 1 unit than with softmax regression" in worse
+    assert re.search(r"which ends at \.8\d+ ± \.\d+, that is \.\d+ ± \S+ lower\.", worse)
     assert "in 1 of 3 seeds" in worse
-    assert "higher with 1 unit" in hidden_units.alone(of("2.2", label="1 unit", accuracy=0.9), linear, np.zeros(3))
+    better = hidden_units.alone(of("2.2", label="1 unit", accuracy=0.9), linear, np.zeros(3))
+    assert " higher." in better
+    assert "in none of 3 seeds" in better
+    assert "The unit is alive" in hidden_units.alone(linear, linear, np.zeros(1))
+    assert "The unit is dead: none of" in hidden_units.alone(linear, linear, np.ones(1))
 
 
 def test_the_narrowest_network_above_a_linear_one():
@@ -203,7 +238,7 @@ def test_the_narrowest_network_above_a_linear_one():
 
 def test_dead_units_are_counted():
     found = {1: of("2.2", label="1 unit"), 2: of("2.2", label="2 units")}
-    assert "there are none at any width" in hidden_units.asleep(found, {1: np.zeros(3), 2: np.zeros(3)})
+    assert "No width has a dead unit" in hidden_units.asleep(found, {1: np.zeros(3), 2: np.zeros(3)})
     some = hidden_units.asleep(found, {1: np.zeros(2), 2: np.array([0.5, 0.0])})
     assert "25.0% with 2 units and none elsewhere" in some
 
@@ -220,8 +255,8 @@ def ledgers(factor):
 def test_memory_is_several_times_as_much_only_where_it_is():
     assert "at least twice as much in 0 of 45 cases" in memory.extremes(ledgers(1.5))
     assert "at least twice as much in 45 of 45 cases" in memory.extremes(ledgers(3))
-    assert "3.00 for LeNet times the memory of prediction" in memory.ratios(ledgers(3))
-    assert "parameters for LeNet (100%)" in memory.largest(ledgers(3))
+    assert "3.00 times the memory of prediction for softmax regression" in memory.ratios(ledgers(3))
+    assert "the parameters for LeNet (100%)" in memory.largest(ledgers(3))
 
 
 def breaking(at):
@@ -241,8 +276,10 @@ def test_subtracting_the_maximum_is_enough_only_for_what_never_breaks():
     assert "enough for probabilities and for the loss" in softmax_stability.remedy(breaking(None), rows, limits)
     lost = [{**row, "probability_error": None} for row in rows]
     assert "not enough even for the probabilities" in softmax_stability.remedy(breaking(104.0), lost, limits)
-    assert "none fails" in softmax_stability.probabilities(rows, limits)
-    assert "1 of 1 fail" in softmax_stability.probabilities(lost, limits)
+    assert "none fails" in softmax_stability.probabilities(rows)
+    assert "1 of 1 fail" in softmax_stability.probabilities(lost)
+    worse = [{**row, "loss_error": 6e-7} for row in rows]
+    assert "at most 10 times half a rounding step" in softmax_stability.remedy(breaking(104.0), worse, limits)
 
 
 # ---- 3.1, 3.2 and 3.3 ---------------------------------------------------------------------------------
@@ -267,23 +304,37 @@ def test_overfitting_is_a_rising_validation_loss_while_training_loss_falls():
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.0))
 
 
+def test_each_longer_training_tells_what_it_adds():
+    points = find("3.1").study.points
+    ends = [curves(point.config, label="x", accuracy=a) for point, a in zip(points, (0.7, 0.8, 0.9), strict=True)]
+    assert lenet_epochs.levels(ends).count("rises") == 1
+    assert "and by .1" in lenet_epochs.levels(ends)
+    assert "rises by .2" in lenet_epochs.levels([ends[0], ends[2], ends[1]])
+    assert "and falls by .1" in lenet_epochs.levels([ends[0], ends[2], ends[1]])
+
+
+def test_networks_that_guess_are_named():
+    guessing, learning = of("2.1", accuracy=0.1, spread=0.001), of("2.1", accuracy=0.8)
+    found = {("sigmoid", 1): learning, ("sigmoid", 4): guessing, ("sigmoid", 5): guessing, ("relu", 4): learning}
+    said = vanishing_gradients.stuck(found)
+    assert said == "In every seed, sigmoid networks with 4 and 5 hidden layers end no better than guessing."
+    assert vanishing_gradients.stuck({("relu", 1): learning}) == ""
+
+
 def test_gains_are_shares_of_the_whole_gain():
     config = find("3.1").study.points[2].config
     run = curves(config, label="20 epochs", seeds=(0,))
     accuracy = np.interp(np.arange(21), [0, 5, 10, 20], [0.1, 0.5, 0.8, 0.9])[None]
     said = lenet_epochs.gains(replace(run, validation_accuracy=accuracy), [5, 10, 20])
-    assert (
-        said == "Of the gain between no training and 20 epochs, a run has 50% after 5 epochs and 88% after 10 epochs."
-    )
+    assert said == "Of what 20 epochs gain over no training, 50% is there after 5 epochs and 88% after 10 epochs."
 
 
 def test_the_modified_network_is_better_only_if_it_is():
     original, modified = of("3.2", label="old"), of("3.2", label="new", accuracy=0.95, loss=0.2)
-    assert "Validation accuracy is .15" in relu_max.better(modified, original)
-    assert "lower with new than with old" in relu_max.better(modified, original)
-    assert "lower with old than with new" in relu_max.better(original, modified)
+    assert "one's accuracy is .150 ± 0 higher, its loss .300 ± 0 lower." in relu_max.better(modified, original)
+    assert "one's accuracy is .150 ± 0 lower, its loss .300 ± 0 higher." in relu_max.better(original, modified)
     assert "never reaches" in relu_max.sooner(original, modified)
-    assert "It has the accuracy at which the original ends after" in relu_max.sooner(modified, original)
+    assert "epochs it has the accuracy at which the original ends." in relu_max.sooner(modified, original)
 
 
 def test_the_change_that_does_more_is_named_as_far_as_it_is_settled():
@@ -304,7 +355,7 @@ def test_errors_are_told_with_all_their_ties():
     counts = np.array([[8, 2, 0], [0, 10, 0], [0, 2, 8]])
     said = mnist.confused(counts, ("zero", "one", "two"), 1)
     assert "30 answers (1 seed, all test images) 4 are wrong" in said
-    assert "2 times each, zero is taken for one and two is taken for one" in said
+    assert "errors, made 2 times each: zero is taken for one and two is taken for one" in said
     assert "highest for zero and two (20.0%) and lowest for one (0.0%)" in said
     assert mnist.confused(np.diag([5, 5]), ("zero", "one"), 2) == "Not one of the 10 answers is wrong."
 

@@ -38,23 +38,31 @@ def decimals_for(half: float, most: int = 6) -> int:
     return min(max(-exponent + (1 if first < 1.95 else 0), 0), most)
 
 
-def measured(summary: "Summary", decimals: int | None = None) -> str:
+def rounded(value: float, decimals: int = 3) -> str:
+    """What no interval rounds: at most so many decimals and three significant digits.
+
+    ".831", "1.03", "31.8" and "238" with one decimal or more; zero is "0".
+    """
+    if value == 0 or not isfinite(value):
+        return "0" if value == 0 else fixed(value, 0)
+    exponent = int(f"{abs(value):.2e}".partition("e")[2])
+    return fixed(value, min(decimals, max(2 - exponent, 0)))
+
+
+def measured(summary: "Summary", decimals: int = 3) -> str:
     """Mean and half its interval: ".831 ± .002". One seed has no interval: ".831"; none has "–".
 
     Args:
-        decimals: used when there is no interval to choose by; 3 by default.
+        decimals: at most so many when there is no interval to choose by.
     """
     if not isfinite(summary.mean):
         return "–"
     if summary.half is None:
-        return fixed(summary.mean, 3 if decimals is None else decimals)
-    places = decimals_for(summary.half, most=max(6, decimals or 0)) if summary.half > 0 else (decimals or 3)
+        return rounded(summary.mean, decimals)
+    if summary.half < 1e-6:  # seeds that are all alike, but for rounding
+        return f"{rounded(summary.mean, decimals)} ± 0"
+    places = decimals_for(summary.half)
     return f"{fixed(summary.mean, places)} ± {fixed(summary.half, places)}"
-
-
-def mean(summary: "Summary", decimals: int = 3) -> str:
-    """The mean alone, with the digits its interval allows, at most ``decimals`` when there is none."""
-    return measured(summary, decimals).partition(" ± ")[0]
 
 
 def interval(low: float | None, high: float | None, decimals: int | None = None) -> str:

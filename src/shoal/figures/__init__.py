@@ -9,12 +9,13 @@ Pictures: `images` (pixel by pixel), `filters` (weights around zero).
 """
 
 from shoal.figures.amounts import bars, dot_rows, dots, heatmap, heatmap_rows
-from shoal.figures.curves import curve_rows, curves, lines, multiples, steps, steps_note, steps_rows
+from shoal.figures.curves import BINS, curve_rows, curves, lines, multiples, steps, steps_note, steps_rows
 from shoal.figures.drawing import Series
 from shoal.figures.pictures import filters, image_rows, images
 from shoal.figures.render import element, png, stamped, svg
 
 __all__ = [
+    "BINS",
     "Series",
     "bars",
     "curve_rows",

@@ -15,6 +15,9 @@ from shoal.figures.strokes import band, binned
 
 Given = Sequence[Series | tuple[str, Any, Any]]
 
+BINS = 240
+"""Points to which the losses of all steps are thinned out: more would be closer than pixels."""
+
 
 def curves(
     series: Given,
@@ -98,7 +101,7 @@ def lines(series: Given, *, x_title: str, y_title: str, **options: Any) -> alt.L
 
 
 def steps(
-    series: Given, *, x_title: str = "step", y_title: str = "training loss", bins: int = 240, **options: Any
+    series: Given, *, x_title: str = "step", y_title: str = "training loss", bins: int = BINS, **options: Any
 ) -> alt.LayerChart | alt.ConcatChart:
     """Losses of every step, (label, x (steps,), values (n, steps)) each, binned: see `steps_note`, which says how.
 
@@ -115,7 +118,7 @@ def steps(
     return single(drawn, colour, look, width, height)
 
 
-def steps_note(count: int, bins: int = 240) -> str:
+def steps_note(count: int, bins: int = BINS) -> str:
     """How `steps` thins out ``count`` points, as a sentence for the caption; empty if it does not."""
     size = -(-count // bins)
     if size == 1:
@@ -144,7 +147,7 @@ def curve_rows(series: Given, *, x: str, y: str) -> Rows:
     return rows
 
 
-def steps_rows(series: Given, *, x: str = "step", y: str = "training_loss", bins: int = 240) -> Rows:
+def steps_rows(series: Given, *, x: str = "step", y: str = "training_loss", bins: int = BINS) -> Rows:
     """The numbers of `steps` as rows: series, x of the bin's middle, mean, lowest and highest."""
     return [
         {"series": one.label, x: float(at), y: _plain(mean), "lowest": _plain(low), "highest": _plain(high)}

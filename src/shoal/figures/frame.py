@@ -42,18 +42,18 @@ class Frame:
         return alt.Y(field, type="quantitative", scale=_scale(self.y_domain, self.log_y), axis=self._y_axis())
 
     def _x_axis(self) -> alt.Axis:
-        ticks = list(self.x_ticks) if self.x_ticks is not None else _ticks(self.x_domain, self.log_x, self.width / 70)
+        marks = list(self.x_ticks) if self.x_ticks is not None else ticks(self.x_domain, self.log_x, self.width / 70)
         words: dict[str, Any] = {
             "labels": self.x_words,
             "title": _named(self.x_title, self.log_x) if self.x_words else None,
         }
         return alt.Axis(
-            grid=False, values=ticks, labelExpr=_tick_labels(ticks, self.log_x), ticks=self.x_words, **words
+            grid=False, values=marks, labelExpr=_tick_labels(marks, self.log_x), ticks=self.x_words, **words
         )
 
     def _y_axis(self) -> alt.Axis:
-        ticks = _ticks(self.y_domain, self.log_y, max(self.height / 42, 3))
-        return alt.Axis(values=ticks, labelExpr=_tick_labels(ticks, self.log_y), labels=self.y_words, title=None)
+        marks = ticks(self.y_domain, self.log_y, max(self.height / 42, 3))
+        return alt.Axis(values=marks, labelExpr=_tick_labels(marks, self.log_y), labels=self.y_words, title=None)
 
     def headings(self, title: str = "", colour: str = "ink", room: int = 0) -> list[alt.Chart]:
         """The title of the vertical axis above it, to be read without turning the head; above that the panel's.
@@ -95,7 +95,7 @@ def _fraction(value: float, domain: tuple[float, float], log: bool) -> float:
     return float(log10(value / low) / log10(high / low)) if log else (value - low) / (high - low)
 
 
-def _ticks(domain: tuple[float, float], log: bool, most: float) -> list[float]:
+def ticks(domain: tuple[float, float], log: bool, most: float) -> list[float]:
     """Round values inside a domain, not many more than ``most``: on a log axis steps of 1, 2 and 5 where they fit,
     powers of ten where they would crowd, and even steps where hardly one of them lies inside."""
     low, high = domain

@@ -91,7 +91,8 @@ def _stack(frame: Frame, ends: Sequence[End], ink: np.ndarray) -> alt.Chart:
 
     def cost(first: int) -> float:
         covered = np.count_nonzero((across > first - LINE / 2) & (across < first + reach + LINE / 2))
-        return float(20 * covered + abs(first + reach / 2 - middle))
+        away = first + reach / 2 - middle
+        return float(20 * covered + (away if away > 0 else 10 - away))  # rather above a line than below
 
     first = min(range(7, max(frame.height - reach - 7, 7) + 1, 2), key=cost)
     upwards = sorted(ends, key=lambda end: end[2])

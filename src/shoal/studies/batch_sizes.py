@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 1.3: softmax regression at three batch sizes, against epochs, steps and seconds."""
 
+from collections.abc import Callable
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +25,6 @@ from shoal.studies.clauses import (
     ranking,
     ratio,
     rows,
-    told,
     versus,
 )
 from shoal.studies.section import Block, Figure, Results, Section
@@ -55,29 +56,47 @@ def chapter(results: Results) -> list[Block]:
     if not group:
         return [opening]
     small, large = group[0], group[-1]
-    blocks: list[Block] = [opening, *_figures(group)]
-    blocks.append(compose.outcome_table("batch-sizes", group, "The end of training.", (LOSS, ACCURACY, NOISE)))
-    if len(group) > 1:
-        blocks.append(compose.paragraph(per_epoch(group), per_step(group), per_second(small, large)))
-        blocks.append(compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group)))
-    return blocks
+    progress = (
+        f"The way: {_last(large):,} steps are all that {large.label} takes; the losses of the others at that step lie "
+        f"between epochs, on a straight line."
+    )
+    ending = f"The end: after {large.config.epochs} epochs. Noise is how far training loss scatters in the last epoch."
+    said = per_epoch(group), per_step(group), per_second(small, large)
+    several = len(group) > 1
+    return [
+        opening,
+        *_progress(group),
+        *([compose.paragraph(*said)] if several else []),
+        compose.outcome_table("batch-sizes-way", group, progress, (FIRST, _then(large))),
+        _steps(group),
+        *([compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group))] if several else []),
+        compose.outcome_table("batch-sizes", group, ending, (LOSS, ACCURACY, NOISE)),
+    ]
 
 
 def per_epoch(group: list[Curves]) -> str:
     small, large = group[0], group[-1]
-    gap = versus(difference(small, large, FIRST), "the loss", f"at {small.label}", f"at {large.label}")
-    return f"Per epoch: after the first, validation loss is {each(group, FIRST, 'at')}; {gap}."
+    gap = versus(difference(small, large, FIRST), "validation loss", f"at {small.label}", f"at {large.label}")
+    return f"After one epoch {gap}."
 
 
 def per_step(group: list[Curves]) -> str:
     """At the step where the largest batch has done all its epochs."""
     small, large = group[0], group[-1]
-    last = large.steps_per_epoch * large.config.epochs
-    then = Quantity("validation loss", lambda curves: metrics.value_at(clock(curves), curves.validation_loss, last))
-    gap = versus(difference(small, large, then), "the loss", f"at {small.label}", f"at {large.label}")
-    return (
-        f"Per step: when {large.label} has done all its {last:,} steps, validation loss is {each(group, then, 'at')} "
-        f"after as many steps (between epochs, on a straight line); {gap}."
+    gap = versus(difference(small, large, _then(large)), "it", f"at {small.label}", f"at {large.label}")
+    return f"After equally many steps, the {_last(large):,} that {large.label} takes, {gap}."
+
+
+def _last(large: Curves) -> int:
+    return large.steps_per_epoch * large.config.epochs
+
+
+def _then(large: Curves) -> Quantity:
+    """Validation loss at the step with which the largest batch ends."""
+    last = _last(large)
+    return Quantity(
+        f"validation loss after {last:,} steps",
+        lambda curves: metrics.value_at(clock(curves), curves.validation_loss, last),
     )
 
 
@@ -100,7 +119,7 @@ def per_second(small: Curves, large: Curves) -> str:
     whole = mean_interval(SECONDS.of(large)[right][reached])
     some = "" if reached.all() else f", {how_often(reached)},"
     return (
-        f"Per second: the loss at which {large.label} ends is reached at {small.label}{some} after {when} epochs and "
+        f"The loss at which {large.label} ends is reached at {small.label}{some} after {when} epochs and "
         f"{wording.duration(took.mean)} of training, where {large.label} takes {wording.duration(whole.mean)}."
     )
 
@@ -109,10 +128,9 @@ def noise(group: list[Curves]) -> str:
     small, large = group[0], group[-1]
     root = sqrt(large.config.batch_size / small.config.batch_size)
     return (
-        f"The losses of successive steps scatter in the last epoch by {each(group, NOISE, 'at')}: "
-        f"{fold(ratio(small, large, NOISE))} times as much at {small.label} as at {large.label}, where means of "
-        f"independent examples would give √({large.config.batch_size}/{small.config.batch_size}) = "
-        f"{wording.significant(root)}."
+        f"In the last epoch the losses of successive steps scatter {fold(ratio(small, large, NOISE))} times as much at "
+        f"{small.label} as at {large.label}; means of independent examples would give "
+        f"√({large.config.batch_size}/{small.config.batch_size}) = {wording.significant(root)}."
     )
 
 
@@ -121,63 +139,63 @@ def end(group: list[Curves]) -> str:
     left, right = rows(large, small)
     lower = ACCURACY.of(large)[left] < ACCURACY.of(small)[right]
     gap = versus(difference(large, small, ACCURACY), "accuracy", f"at {large.label}", f"at {small.label}")
-    return (
-        f"The original saw large batches end lower at times: here "
-        f"{large.label} ends below {small.label} {how_often(lower)}, and {gap}."
+    often = "" if len(lower) < 2 else f", and {large.label} ends below {small.label} {how_often(lower)}"
+    return f"The original saw large batches end lower at times: here {gap}{often}."
+
+
+# ---- figures ------------------------------------------------------------------------------------------
+
+
+def _progress(group: list[Curves]) -> list[Figure]:
+    n, small, large = compose.seeds(group), group[0], group[-1]
+    took = wording.listed([f"{wording.duration(SECONDS.of(one).mean())} at {one.label}" for one in group])
+    loss = (
+        f"Validation loss of the same runs by three clocks. {large.label.capitalize()} stops after {_last(large):,} "
+        f"steps, {small.label} after {_last(small):,}; training took {took}, on one thread and without evaluation. {n}."
     )
+    accuracy = f"Validation accuracy by the same clocks. It ends at {each(group, ACCURACY, 'at')}. {n}."
+    return [
+        _clocks("batch-sizes-loss", "validation_loss", group, loss, log_y=True),
+        _clocks("batch-sizes-accuracy", "validation_accuracy", group, accuracy),
+    ]
 
 
-def _figures(group: list[Curves]) -> list[Figure]:
+def _clocks(name: str, metric: str, group: list[Curves], caption: str, **look: Any) -> Figure:
+    """A metric against epochs, steps and seconds, side by side."""
     from shoal import figures
 
-    n = compose.seeds(group)
-    by_step = [(one.label, clock(one)[1:], one.validation_loss[:, 1:]) for one in group]
-    by_second = [
-        (one.label, np.cumsum(one.seconds, axis=1).mean(axis=0)[1:], one.validation_loss[:, 1:]) for one in group
-    ]
+    clocks: dict[str, Callable[[Curves], np.ndarray]] = {
+        "epoch": lambda curves: curves.epochs,
+        "step": clock,
+        "seconds of training": lambda curves: np.cumsum(curves.seconds, axis=1).mean(axis=0),
+    }
+    panels, listed = [], []
+    for x, of in clocks.items():
+        lines = [(one.label, of(one)[1:], getattr(one, metric)[:, 1:]) for one in group]
+        panels.append((f"by {x.partition(' ')[0].removesuffix('s')}", lines))
+        rows = figures.curve_rows(lines, x="at", y=metric)
+        listed += [{"clock": x, **row} for row in rows]
+    titles = list(clocks)
+    chart = figures.multiples(
+        panels, x_title=titles, y_title=metric.replace("_", " "), ordered=True, log_x=True, **look
+    )
+    return Figure(name, chart, caption, listed, wide=True)
+
+
+def _steps(group: list[Curves]) -> Figure:
+    from shoal import figures
+
     losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
-    took = wording.listed([f"{wording.duration(SECONDS.of(one).mean())} at {one.label}" for one in group])
-    best = min(group, key=lambda one: float(np.nan_to_num(LOSS.of(one), nan=np.inf).mean()))
-    return [
-        compose.epoch_figure(
-            "batch-sizes-epochs",
-            "validation_loss",
-            group,
-            f"Against epochs: after ten, {best.label} is lowest, at {told(best, LOSS)}. {n}.",
-            ordered=True,
-            since=1,
-        ),
-        Figure(
-            "batch-sizes-steps",
-            figures.curves(by_step, x_title="step", y_title="validation loss", ordered=True, log_x=True),
-            f"The same runs against steps: {group[-1].label} stops after {int(clock(group[-1])[-1]):,}, "
-            f"{group[0].label} after {int(clock(group[0])[-1]):,}. {n}.",
-            figures.curve_rows(by_step, x="step", y="validation_loss"),
-        ),
-        Figure(
-            "batch-sizes-seconds",
-            figures.curves(
-                by_second, x_title="seconds of training", y_title="validation loss", ordered=True, log_x=True
-            ),
-            f"And against the seconds that training took on one thread, without evaluation: {took} in all. {n}.",
-            figures.curve_rows(by_second, x="seconds", y="validation_loss"),
-        ),
-        compose.epoch_figure(
-            "batch-sizes-accuracy",
-            "validation_accuracy",
-            group,
-            f"Validation accuracy ends at {each(group, ACCURACY, 'at')}. {n}.",
-            ordered=True,
-            since=1,
-        ),
-        Figure(
-            "batch-sizes-step-losses",
-            figures.steps(losses, x_title="epoch", facet=True, ordered=True, log_y=True),
-            f"The loss of every step while training. In the last epoch it scatters by {each(group, NOISE, 'at')}. {n}.",
-            figures.steps_rows(losses, x="epoch"),
-            wide=True,
-        ),
-    ]
+    whole = (0, group[0].config.epochs)
+    chart = figures.steps(losses, x_title="epoch", facet=True, ordered=True, log_y=True, x_domain=whole)
+    sizes = wording.listed(
+        [f"{wording.count(-(-len(x) // figures.BINS), 'step')} at {label}" for label, x, _ in losses]
+    )
+    caption = (
+        f"Training loss, step by step. Each point stands for {sizes}: the line is their mean, the band reaches from "
+        f"their lowest to their highest. {compose.seeds(group)}."
+    )
+    return Figure("batch-sizes-step-losses", chart, caption, figures.steps_rows(losses, x="epoch"), wide=True)
 
 
 SECTION = Section(

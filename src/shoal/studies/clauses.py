@@ -20,6 +20,8 @@ class Quantity:
 
     name: str
     of: Callable[[Curves], np.ndarray]
+    decimals: int = 3
+    """At most so many, where no interval chooses."""
 
 
 LOSS = Quantity("validation loss", lambda curves: curves.final("validation_loss"))
@@ -33,10 +35,10 @@ def summary(curves: Curves, quantity: Quantity) -> Summary:
     return mean_interval(quantity.of(curves))
 
 
-def told(curves: Curves, quantity: Quantity, decimals: int = 3) -> str:
+def told(curves: Curves, quantity: Quantity) -> str:
     """ ".831 ± .002", or without an interval where one run is all there is, or "undefined" after divergence."""
     numbers = summary(curves, quantity)
-    return wording.measured(numbers, decimals) if numbers.n else "undefined (every run diverged)"
+    return wording.measured(numbers, quantity.decimals) if numbers.n else "undefined (every run diverged)"
 
 
 def rows(of: Curves, beside: Curves) -> tuple[list[int], list[int]]:
@@ -84,7 +86,7 @@ def versus(
         a, b: with their preposition: "at lr 0.1", "with batches of 32".
         words: for a positive and a negative difference.
     """
-    left_out = f", leaving out {wording.count(of.diverged, 'seed')} in which a run diverged" if of.diverged else ""
+    left_out = _left_out(of)
     if not of.n:
         return f"{quantity} cannot be compared {a} and {b}: no seed finished both"
     if of.mean == 0 and not of.sd:
@@ -94,6 +96,33 @@ def versus(
         return f"{quantity} {a} is not clearly different from that {b}: the difference is {told}{left_out}"
     size = wording.measured(magnitude(of), decimals)
     return f"{quantity} is {size} {words[of.mean < 0]} {a} than {b}{left_out}"
+
+
+def apart(of: Summary, words: tuple[str, str] = ("higher", "lower"), decimals: int = 3) -> str:
+    """The same in few words, after what it is about: ".012 ± .002 lower", "not clearly different (by .01 ± .04)"."""
+    if not of.n:
+        return "not to be compared, as no seed finished both"
+    if of.mean == 0 and not of.sd:
+        return f"the same{_left_out(of)}"
+    if not settled(of):
+        return f"not clearly different (by {wording.measured(of, decimals)}){_left_out(of)}"
+    return f"{wording.measured(magnitude(of), decimals)} {words[of.mean < 0]}{_left_out(of)}"
+
+
+def changed(of: Summary, decimals: int = 3) -> str:
+    """ "rises by .012 ± .002", "falls by .012", "does not clearly change (.01 ± .04)"."""
+    if not settled(of) or of.mean == 0:
+        return f"does not clearly change ({wording.measured(of, decimals)})" if of.sd else "does not change"
+    return f"{'falls' if of.mean < 0 else 'rises'} by {wording.measured(magnitude(of), decimals)}"
+
+
+def _left_out(of: Summary) -> str:
+    return f", leaving out {wording.count(of.diverged, 'seed')} in which a run diverged" if of.diverged else ""
+
+
+def single(curves: Iterable[Curves]) -> bool:
+    """Whether each config has a single run, which tells of itself and of no other."""
+    return all(len(each.seeds) == 1 for each in curves)
 
 
 def settled(of: Summary) -> bool:
@@ -130,9 +159,11 @@ def ranking(curves: Sequence[Curves], quantity: Quantity, best: str, preposition
     if len(ordered) < 2:
         return ""
     first, second = ordered[:2]
-    a, b = f"{preposition} {first.label}", f"{preposition} {second.label}"
-    gap = versus(difference(first, second, quantity), quantity.name, a, b)
-    return f"The {best} {quantity.name} is {told(first, quantity)}, {a}; next comes {second.label}: {gap}."
+    gap = apart(difference(second, first, quantity), decimals=quantity.decimals)
+    name = f"{quantity.name[0].upper()}{quantity.name[1:]}"
+    return (
+        f"{name} ends {best} {preposition} {first.label}, at {told(first, quantity)}; next comes {second.label}, {gap}."
+    )
 
 
 def each(group: Iterable[Curves], quantity: Quantity, preposition: str) -> str:

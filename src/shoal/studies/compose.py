@@ -14,7 +14,7 @@ from shoal.analysis.statistics import Summary
 from shoal.data import Dataset
 from shoal.models import Init, Normal, XavierUniform
 from shoal.optimizers import SGD
-from shoal.studies.clauses import ACCURACY, LOSS, Quantity, lowest, summary, told
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, lowest, single, summary, told
 from shoal.studies.section import Figure, Prose, Results, Table
 from shoal.study import Config, Study
 
@@ -104,7 +104,7 @@ def replicates(curves: Iterable[Curves]) -> str:
     group = list(curves)
     counts = sorted({len(each.seeds) for each in group})
     if counts == [1]:
-        claimed = "One seed has run: these are single runs, and no interval is given."
+        claimed = "These are single runs, of one seed: no interval is given."
     elif len(counts) == 1:
         claimed = f"Numbers after ± are 95% intervals over {counts[0]} seeds."
     else:
@@ -140,33 +140,35 @@ def spread(group: Sequence[Curves], quantity: Quantity, preposition: str) -> str
 def outcome_table(
     name: str, curves: Sequence[Curves], caption: str, quantities: Sequence[Quantity] = (LOSS, ACCURACY)
 ) -> Table:
-    """A row per config: n, and of each quantity the mean, the standard deviation and the 95% interval of the mean."""
-    heads = [head for quantity in quantities for head in (quantity.name, "sd", "95% interval")]
+    """A row per config: n, and of each quantity the mean with its 95% interval and the standard deviation.
+
+    Single runs have only their own values.
+    """
+    lone = single(curves)
+    heads = [head for quantity in quantities for head in ([quantity.name] if lone else [quantity.name, "sd"])]
     body, records = [], []
     for each in curves:
-        cells = [each.label, _how_many(each)]
+        cells = [each.label] if lone else [each.label, _how_many(each)]
         record: dict[str, Any] = {"label": each.label, "hash": each.config.hash, "n": len(each.seeds)}
         record["diverged"] = sum(at is not None for at in each.diverged_at)
         for quantity in quantities:
             numbers = summary(each, quantity)
-            cells += row_cells(numbers)
+            shown = [wording.measured(numbers, quantity.decimals), deviation(numbers)]
+            cells += ([shown[0] if numbers.n else "diverged"]) if lone else shown
             key = quantity.name.replace(" ", "_")
             record |= {f"{key}_{part}": getattr(numbers, part) for part in ("mean", "sd", "low", "high")}
         body.append(cells)
         records.append(record)
-    return Table(name, ["", "n", *heads], body, caption, records)
+    told = caption if lone else f"{caption} {SPREAD}"
+    return Table(name, ["", *heads] if lone else ["", "n", *heads], body, told, records)
 
 
-def row_cells(numbers: Summary) -> list[str]:
-    """Mean, standard deviation and interval, with the digits that the interval allows."""
-    sd = "–" if numbers.sd is None else wording.significant(numbers.sd, 2)
-    if not numbers.sd:  # one seed, or seeds that are all alike: no interval to choose digits by
-        return [
-            wording.fixed(numbers.mean, 3) if numbers.n else "–",
-            sd,
-            wording.interval(numbers.low, numbers.high, 3),
-        ]
-    return [wording.mean(numbers), sd, wording.interval(numbers.low, numbers.high)]
+SPREAD = "Means with their 95% intervals, and the standard deviation over seeds."
+
+
+def deviation(numbers: Summary) -> str:
+    """A standard deviation in two digits, "–" of a single run."""
+    return "–" if numbers.sd is None else wording.significant(numbers.sd, 2)
 
 
 def _how_many(curves: Curves) -> str:
@@ -187,13 +189,14 @@ def epoch_figure(name: str, metric: str, group: Sequence[Curves], caption: str, 
     from shoal import figures
 
     since, wide = options.pop("since", 0), options.pop("wide", False)
+    options = {"x_ticks": _ticks(group, since), **options}
     series = [(each.label, each.epochs[since:], getattr(each, metric)[:, since:]) for each in group]
     chart = figures.curves(series, x_title="epoch", y_title=metric.replace("_", " "), **options)
     return Figure(name, chart, caption, figures.curve_rows(series, x="epoch", y=metric), wide)
 
 
 def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **options: Any) -> Figure:
-    """A panel for each config: training (dashed) and validation against epochs, on shared axes.
+    """A panel for each config: training (dashed) and validation against epochs, on shared axes; a loss on a log scale.
 
     Args:
         metric: "loss" or "accuracy".
@@ -202,6 +205,7 @@ def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **opti
     from shoal import figures
 
     since, wide = options.pop("since", 1), options.pop("wide", len(group) > 2)
+    options = {"x_ticks": _ticks(group, since), "log_y": metric == "loss", **options}
     drawn, listed = [], []
     for each in group:
         lines = [
@@ -216,3 +220,8 @@ def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **opti
     else:
         chart = figures.multiples(drawn, x_title="epoch", y_title=metric, dashed=("training",), **options)
     return Figure(name, chart, caption, listed, wide)
+
+
+def _ticks(group: Sequence[Curves], since: int) -> list[int]:
+    """The first epoch shown, and every fifth."""
+    return [since, *range(5 * (since // 5 + 1), max(each.config.epochs for each in group) + 1, 5)]

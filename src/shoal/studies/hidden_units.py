@@ -13,7 +13,7 @@ from shoal.engines import scaling
 from shoal.models import mlp, normal
 from shoal.optimizers import SGD
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, how_often, settled, summary, told, versus
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, apart, difference, how_often, settled, single, summary, told
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
@@ -46,7 +46,7 @@ def chapter(results: Results) -> list[Block]:
         blocks.append(_panels(found[256], found[1]))
         blocks.append(Prose(f"{steady(found[256])} {alone(found[1], found.get(0), dead[1])}"))
     blocks += [_widths(group), compose.paragraph(between(found), asleep(found, dead))]
-    blocks.append(compose.outcome_table("hidden-units", group, f"After {group[0].config.epochs} epochs."))
+    blocks.append(compose.outcome_table("hidden-units", group, f"Each width after {group[0].config.epochs} epochs."))
     return blocks
 
 
@@ -64,7 +64,7 @@ def steady(wide: Curves) -> str:
     if not np.nansum(rises):
         return f"{end}; the loss fell in each of the {chances} epochs after the first, in every seed."
     return (
-        f"{end}. The way there is not even: the loss rose in {wording.measured(mean_interval(rises), 1)} of the "
+        f"{end}. The way there is not even: the loss rose in {wording.measured(mean_interval(rises), 0)} of the "
         f"{chances} epochs after the first, at worst to {wording.measured(rebound, 1)}% above its earlier low."
     )
 
@@ -74,13 +74,20 @@ def alone(one: Curves, linear: Curves | None, dead: np.ndarray) -> str:
     told_end = f"With {one.label} accuracy ends at {told(one, ACCURACY)}"
     if linear is None:
         return f"{told_end}."
-    gap = versus(difference(one, linear, ACCURACY), "accuracy", f"with {one.label}", f"with {linear.label}")
+    gap = apart(difference(one, linear, ACCURACY))
     return (
-        f"{told_end}, and with softmax regression, the linear classifier, at {told(linear, ACCURACY)}: {gap}. One unit "
-        f"hands on one number, so that all logits move along one line, where a linear classifier lets each go its own "
-        f"way. A unit that wakes for none of the first {PROBED:,} training images counts as dead: it is so "
-        f"{how_often(dead == 1)}."
+        f"{told_end}: beside softmax regression, the linear classifier, which ends at {told(linear, ACCURACY)}, that "
+        f"is {gap}. One unit hands on one number, so that all logits move along one line, where a linear classifier "
+        f"lets each go its own way. {_fate(dead)}"
     )
+
+
+def _fate(dead: np.ndarray) -> str:
+    """Whether the single unit died."""
+    if len(dead) == 1:
+        fate = "none of the first {:,} training images wakes it" if dead[0] == 1 else "some training images wake it"
+        return f"The unit is {'dead' if dead[0] == 1 else 'alive'}: {fate.format(PROBED)}."
+    return f"The unit is dead, woken by none of the first {PROBED:,} training images, {how_often(dead == 1)}."
 
 
 def between(found: dict[int, Curves]) -> str:
@@ -92,10 +99,11 @@ def between(found: dict[int, Curves]) -> str:
     if not above:
         return "No width here ends clearly above softmax regression."
     first = above[0]
-    gap = versus(
-        difference(first, linear, ACCURACY), "validation accuracy", f"with {first.label}", f"with {linear.label}"
+    gap = apart(difference(first, linear, ACCURACY))
+    return (
+        f"The narrowest network that ends above softmax regression is the one with {first.label}, with an accuracy of "
+        f"{told(first, ACCURACY)}, {gap}."
     )
-    return f"The narrowest network that ends above softmax regression is the one with {first.label}: {gap}."
 
 
 def _above(each: Curves, linear: Curves) -> bool:
@@ -109,10 +117,10 @@ def asleep(found: dict[int, Curves], dead: dict[int, np.ndarray]) -> str:
     if not dead:
         return ""
     if not shares:
-        return f"Dead units, which wake for none of the first {PROBED:,} training images, there are none at any width."
+        return f"No width has a dead unit, one that wakes for none of the first {PROBED:,} training images."
     named = [f"{wording.percent(share, 1)} with {found[hidden].label}" for hidden, share in shares.items()]
     rest = " and none elsewhere" if len(shares) < len(dead) else ""
-    return f"The share of dead units, which wake for none of those images, is {wording.listed(named)}{rest}."
+    return f"The share of dead units, woken by none of the first {PROBED:,}, is {wording.listed(named)}{rest}."
 
 
 def _dead(results: Results, curves: Curves) -> np.ndarray:
@@ -146,8 +154,9 @@ def _widths(group: list[Curves]) -> Figure:
     linear = [(summary(each, ACCURACY).mean, each.label) for each in group if each.label == _label(0)]
     rules = [rule for rule in linear if np.isfinite(rule[0])]
     ranked = sorted(group, key=lambda each: np.nan_to_num(summary(each, ACCURACY).mean, nan=-1))
+    below = "" if single(group) else ", the mean and its interval below"
     caption = (
-        f"Validation accuracy at the end, a ring for each seed, the mean and its interval below: from "
+        f"Validation accuracy at the end, a ring for each seed{below}: from "
         f"{told(ranked[0], ACCURACY)} with {ranked[0].label} to {told(ranked[-1], ACCURACY)} with {ranked[-1].label}. "
         f"{compose.seeds(group)}."
     )

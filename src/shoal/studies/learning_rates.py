@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +19,15 @@ from shoal.studies.clauses import (
     ACCURACY,
     LOSS,
     Quantity,
+    apart,
     difference,
     geometric,
     how_often,
     ranking,
     rows,
+    single,
     summary,
     told,
-    versus,
 )
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
@@ -46,7 +48,8 @@ STUDY = Study("learning-rates", config, Grid(lr=[0.001, 0.05, 0.1, 0.12, 0.2, 0.
 NOTABLE = "lr 0.12"
 SWAY = 5.0
 """Percent: a loss that rises further than this above its earlier low is said to sway."""
-REBOUND = Quantity("rebound in %", lambda curves: 100 * metrics.worst_rebound(curves.validation_loss))
+REBOUND = Quantity("rebound in %", lambda curves: 100 * metrics.worst_rebound(curves.validation_loss), decimals=1)
+NOISE = Quantity("step-loss noise", lambda curves: metrics.step_noise(curves.step_losses[:, -curves.steps_per_epoch :]))
 PROBED_SEEDS, PROBED_EPOCHS, PROBED_IMAGES = 3, (0, 1, 3, 10), 2_000
 """Where curvature is measured: the first seeds, the epochs, and how many training images."""
 
@@ -54,14 +57,14 @@ PROBED_SEEDS, PROBED_EPOCHS, PROBED_IMAGES = 3, (0, 1, 3, 10), 2_000
 def chapter(results: Results) -> list[Block]:
     found = compose.finished(STUDY, results, lambda lr: f"lr {lr:g}")
     opening = compose.opening(STUDY, found, "Softmax regression", results, "only the learning rate differs")
-    split = "Validation is the official test split, here and below, as in the textbook; no choice is made by it."
-    blocks: list[Block] = [opening, Prose(split)]
+    split = "Validation is the test split, here and in all chapters, as in the textbook; no choice is made by it."
+    blocks: list[Block] = [compose.paragraph(opening.text, split)]
     group = list(found.values())
     if not group:
         return blocks
     blocks += _curves(group)
-    said = [slow(found), ranking(group, LOSS, "lowest", "at"), sway(group), notable(found)]
-    blocks.append(compose.paragraph(*said))
+    blocks.append(compose.paragraph(slow(found), ranking(group, LOSS, "lowest", "at")))
+    blocks.append(compose.paragraph(sway(group), notable(found)))
     blocks.append(compose.outcome_table("learning-rates", group, _caption(group), (LOSS, ACCURACY, REBOUND)))
     products = {one.label: stability(results, one) for one in group}
     blocks += [_curvature(group, products), Prose(critical(group, products))]
@@ -93,23 +96,29 @@ def sways(curves: Curves) -> bool:
 
 
 def sway(group: Sequence[Curves]) -> str:
-    """Which rates sway, and whether all larger ones do."""
-    meaning = (
-        f"Say that a rate sways if in most seeds its validation loss, after the first epoch, rises more than {SWAY:g}% "
-        f"above its earlier low, or diverges."
-    )
+    """Which rates sway, and whether all larger ones do; of single runs only what each of them did."""
+    rise = f"after the first epoch, rises more than {SWAY:g}% above its earlier low"
     swaying = [one for one in group if sways(one)]
+    if single(group):
+        if not swaying:
+            return f"At none of these rates does validation loss, in its one run, {rise.replace('rises', 'rise')}."
+        told_each = wording.listed([f"{one.label} ({_far(one)})" for one in swaying])
+        return f"In these runs validation loss, {rise} at {told_each}."
+    meaning = f"Say that a rate sways if in most seeds its validation loss, {rise}, or diverges."
     if not swaying:
         return f"{meaning} None of these rates does."
     smallest = swaying[0]
     first = group.index(smallest)
     calm = [one.label for one in group[first:] if one not in swaying]
     beyond = f"but not {wording.listed(calm)}" if calm else "and so does every larger one"
-    often, far = how_often(REBOUND.of(smallest) > SWAY), summary(smallest, REBOUND)
-    by = f"{often}, by {wording.measured(far, 1)}%" if far.n else f"{often}, by diverging"
+    by = f"{how_often(REBOUND.of(smallest) > SWAY)}, {_far(smallest)}"
     if first == len(group) - 1:
         return f"{meaning} Only {smallest.label} does, {by}."
     return f"{meaning} The smallest that does is {smallest.label} ({by}), {beyond}."
+
+
+def _far(curves: Curves) -> str:
+    return f"by {told(curves, REBOUND)}%" if summary(curves, REBOUND).n else "by diverging"
 
 
 def notable(found: dict[float, Curves]) -> str:
@@ -117,19 +126,18 @@ def notable(found: dict[float, Curves]) -> str:
     if 0.1 not in found or 0.12 not in found:
         return ""
     stable, unstable = found[0.1], found[0.12]
-    a, b = f"at {unstable.label}", f"at {stable.label}"
-    loss = versus(difference(unstable, stable, LOSS), "final validation loss", a, b)
-    rebound = versus(difference(unstable, stable, REBOUND), "the rebound in percent", a, b, decimals=1)
+    rebound, loss = difference(unstable, stable, REBOUND), difference(unstable, stable, LOSS)
+    points = "" if rebound.sd is None else f" (in percentage points, {apart(rebound, decimals=1)})"
     return (
-        f"The original calls {unstable.label} unstable: here its loss rebounds by {told(unstable, REBOUND, 1)}%, "
-        f"against {told(stable, REBOUND, 1)}% at {stable.label}; {rebound}; {loss}."
+        f"The original calls {unstable.label} unstable: here its loss rebounds by {told(unstable, REBOUND)}%, against "
+        f"{told(stable, REBOUND)}% at {stable.label}{points}. The loss at which it ends is {apart(loss)}."
     )
 
 
 def _caption(group: Sequence[Curves]) -> str:
     return (
-        f"After {group[0].config.epochs} epochs. The rebound is how far validation loss, after the first epoch, ever "
-        f"rose above its earlier low."
+        f"Softmax regression after {group[0].config.epochs} epochs. The rebound is how far validation loss, after the "
+        f"first epoch, ever rose above its earlier low."
     )
 
 
@@ -167,20 +175,31 @@ def critical(group: Sequence[Curves], products: dict[str, np.ndarray]) -> str:
     start = geometric(rate / products[group[0].label][:, 0])
     above = [one for one in group if geometric(products[one.label][:, 0]).mean > 1]
     last = [one.label for one in group if geometric(products[one.label][:, -1]).mean > 1]
-    swaying = [one for one in group if sways(one)]
-    if [one.label for one in above] == [one.label for one in swaying]:
-        agree = "These are the rates that sway" if above else "No rate lies above it, and none sways"
-    else:
-        names = wording.listed([one.label for one in swaying])
-        agree = f"The rates that sway are not the same: {names}" if swaying else "Yet none of them sways"
-    beyond = f"Above it lie {wording.listed([one.label for one in above])}. " if above else ""
-    still = f"is above 1 for {wording.listed(last)}" if last else "is above 1 for none"
+    which = "at which the loss rose so far" if single(group) else "that sway"
+    beyond = f": {wording.listed([one.label for one in above])} {_lie(len(above))} above it. " if above else ". "
+    still = f"it is above 1 at {wording.listed(last)}" if last else "it is above 1 at none of these rates"
     return (
-        f"On a parabola of curvature λ, gradient descent is unstable above a learning rate of 2/λ. The largest "
-        f"curvature of the training loss, measured on the first {PROBED_IMAGES:,} training images, puts that rate at "
-        f"{wording.measured(start, 3)} before training. {beyond}{agree}. At the weights reached after "
-        f"{PROBED_EPOCHS[-1]} epochs, lr · λ / 2 {still}."
+        f"On a parabola of curvature λ, gradient descent is unstable above a learning rate of 2/λ. Before training, "
+        f"the largest curvature of the training loss, measured on the first {PROBED_IMAGES:,} training images, puts "
+        f"that rate at {wording.measured(start)}{beyond}{_agree(group, above, which)} The figure shows the product "
+        f"lr · λ / 2, which is 1 at that rate: after {PROBED_EPOCHS[-1]} epochs {still}."
     )
+
+
+def _lie(count: int) -> str:
+    return "lies" if count == 1 else "lie"
+
+
+def _agree(group: Sequence[Curves], above: Sequence[Curves], which: str) -> str:
+    """Whether the rates above the critical one are those that sway."""
+    swaying = wording.listed([one.label for one in group if sways(one)])
+    if [one.label for one in above] == [one.label for one in group if sways(one)]:
+        return (
+            f"These are the rates {which}."
+            if above
+            else f"None of these rates lies above it, nor are there any {which}."
+        )
+    return f"The rates {which} are others: {swaying}." if swaying != "none" else f"Yet there are no rates {which}."
 
 
 # ---- figures ------------------------------------------------------------------------------------------
@@ -189,19 +208,29 @@ def critical(group: Sequence[Curves], products: dict[str, np.ndarray]) -> str:
 def _curves(group: list[Curves]) -> list[Figure]:
     from shoal import figures
 
-    n = compose.seeds(group)
-    look = {"ordered": True, "accent": NOTABLE, "facet": True, "columns": 4, "wide": True, "log_y": True}
+    n, epochs = compose.seeds(group), group[0].config.epochs
+    look: dict[str, Any] = {"ordered": True, "accent": NOTABLE, "facet": True, "columns": 4}
     losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
-    loss = f"Validation loss, each rate before the others in grey. It ends {compose.spread(group, LOSS, 'at')}."
-    accuracy = f"Validation accuracy ends {compose.spread(group, ACCURACY, 'at')}. {n}."
-    swaying = [one.label for one in group if sways(one)]
-    step = f"The loss of every step. Rates that sway by the measure below: {wording.listed(swaying)}. {n}."
-    chart = figures.steps(losses, x_title="epoch", ordered=True, accent=NOTABLE, facet=True, columns=4, log_y=True)
+    loss = f"Validation loss after each epoch, a panel for each rate, the others in grey. It ends {_span(group, LOSS)}."
+    accuracy = f"Validation accuracy of the same runs. It ends {_span(group, ACCURACY)}."
+    step = (
+        f"Training loss, step by step. In the last epoch it scatters, from one step to the next, "
+        f"{_span(group, NOISE)}. {figures.steps_note(len(losses[0][1]))}"
+    ).strip()
+    chart = figures.steps(losses, x_title="epoch", log_y=True, x_ticks=(0, 5, 10), x_domain=(0, epochs), **look)
     return [
-        compose.epoch_figure("learning-rates-loss", "validation_loss", group, f"{loss} {n}.", since=1, **look),
-        compose.epoch_figure("learning-rates-accuracy", "validation_accuracy", group, accuracy, since=1, **look),
-        Figure("learning-rates-step-losses", chart, step, figures.steps_rows(losses, x="epoch"), wide=True),
+        compose.epoch_figure(
+            "learning-rates-loss", "validation_loss", group, f"{loss} {n}.", since=1, log_y=True, wide=True, **look
+        ),
+        compose.epoch_figure(
+            "learning-rates-accuracy", "validation_accuracy", group, f"{accuracy} {n}.", since=1, wide=True, **look
+        ),
+        Figure("learning-rates-step-losses", chart, f"{step} {n}.", figures.steps_rows(losses, x="epoch"), wide=True),
     ]
+
+
+def _span(group: Sequence[Curves], quantity: Quantity) -> str:
+    return compose.spread(group, quantity, "at")
 
 
 def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
@@ -214,10 +243,10 @@ def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
     known = {label: end for label, end in ends.items() if np.isfinite(end)}
     nearest = min(known, key=lambda label: abs(np.log(known[label])), default="")
     caption = (
-        "Learning rate times curvature, lr · λ / 2, along the run, a geometric mean: above 1, the dashed line, "
-        "a parabola so curved would be unstable."
-        + (f" Nearest to 1 at the end is {nearest}, at {wording.significant(known[nearest], 2)}." if nearest else "")
-        + f" {wording.seeds(most)}."
+        "Learning rate times curvature, lr · λ / 2, along the run. Above the dashed line, which is 1, gradient descent "
+        "is unstable on a parabola so curved."
+        + (f" Nearest to it at the end is {nearest}, at {wording.significant(known[nearest], 2)}." if nearest else "")
+        + f" {wording.seeds(most)}{', a geometric mean' if most > 1 else ''}."
     )
     chart = figures.curves(
         lines,

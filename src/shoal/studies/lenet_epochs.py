@@ -10,7 +10,7 @@ from shoal.analysis.statistics import Summary, mean_interval
 from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, each, magnitude, settled, told, versus
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, changed, difference, each, magnitude, settled, told
 from shoal.studies.section import Block, Results, Section
 from shoal.study import Config, Grid, Study
 
@@ -41,23 +41,31 @@ def chapter(results: Results) -> list[Block]:
     longest = group[-1]
     marks = [(float(epochs), wording.count(epochs, "epoch")) for epochs in list(found)[:-1]]
     loss = f"Training loss, a running mean, and validation loss, which ends at {told(longest, LOSS)}."
-    accuracy = f"Validation accuracy is {each(group, ACCURACY, 'after')}."
+    accuracy = f"Training and validation accuracy; validation is at {each(group, ACCURACY, 'after')}."
     n = compose.seeds(group)
     blocks += [
         compose.panels("lenet-loss", "loss", [longest], f"{loss} {n}.", x_rules=marks, height=240),
         compose.panels("lenet-accuracy", "accuracy", [longest], f"{accuracy} {n}.", x_rules=marks, height=240),
         compose.paragraph(levels(group), gains(longest, list(found)), overfitting(longest)),
-        compose.outcome_table("lenet-epochs", group, "At the end of each.", (TRAINING, LOSS, ACCURACY)),
+        compose.outcome_table("lenet-epochs", group, "LeNet at the end of each.", (TRAINING, LOSS, ACCURACY)),
     ]
     return blocks
 
 
 def levels(group: list[Curves]) -> str:
-    parts = [f"Validation accuracy is {each(group, ACCURACY, 'after')}."]
+    """What each longer training adds to the one before."""
+    parts: list[str] = []
     for shorter, longer in pairwise(group):
         gap = difference(longer, shorter, ACCURACY)
-        parts.append(f"{versus(gap, 'Accuracy', f'after {longer.label}', f'after {shorter.label}')}.")
-    return " ".join(parts)
+        if gap.n:
+            verb, by, size = changed(gap).partition(" by ")
+            again = by and any(part.startswith(verb) for part in parts)
+            parts.append(
+                f"{'' if again else verb}{by.lstrip() if again else by}{size} from epoch {shorter.config.epochs} to "
+                f"epoch {longer.config.epochs}"
+            )
+    said = wording.listed(parts) if parts else f"is {each(group, ACCURACY, 'after')}"
+    return f"Validation accuracy {said}."
 
 
 def gains(longest: Curves, epochs: list[int]) -> str:
@@ -70,7 +78,9 @@ def gains(longest: Curves, epochs: list[int]) -> str:
     ]
     if not named:
         return ""
-    return f"Of the gain between no training and {longest.label}, a run has {wording.listed(named)}."
+    first, *others = named
+    first = first.replace("% ", "% is there ")
+    return f"Of what {longest.label} gain over no training, {wording.listed([first, *others])}."
 
 
 def overfitting(longest: Curves) -> str:
@@ -103,7 +113,7 @@ def _sign(training: Summary, validation: Summary) -> str:
     if rises and settled(training) and training.mean < 0:
         return "the mark of overfitting"
     if falls:
-        return "no overfitting yet by this mark, which is a validation loss that rises while training loss falls"
+        return "no overfitting yet, whose mark is a validation loss that rises while training loss falls"
     return "not clearly overfitting, whose mark is a validation loss that rises while training loss falls"
 
 

@@ -21,6 +21,8 @@ BATCHES = (1, 32, 128, 256, 1024)
 SHOWN = 256
 KINDS = ("parameters", "gradients", "optimizer_state", "activations", "input")
 
+NUMBERS = ("keeps nothing", "one number", "two")
+
 Rows = Sequence[dict[str, Any]]
 
 
@@ -72,8 +74,12 @@ def _times(value: float) -> str:
 
 
 def ratios(rows: Rows) -> str:
-    named = [f"{_times(ratio(rows, model, SHOWN, 'SGD'))} for {model}" for model in MODELS]
-    return f"With batches of {SHOWN}, training by SGD takes {wording.listed(named)} times the memory of prediction."
+    first, *others = [f"{_times(ratio(rows, model, SHOWN, 'SGD'))} times" for model in MODELS]
+    named = [
+        f"{times} for {model}"
+        for times, model in zip([f"{first} the memory of prediction", *others], MODELS, strict=True)
+    ]
+    return f"With batches of {SHOWN}, training by SGD takes {wording.listed(named)}."
 
 
 def largest(rows: Rows) -> str:
@@ -83,12 +89,12 @@ def largest(rows: Rows) -> str:
         row = one(rows, model, SHOWN, "SGD")
         kind = max(KINDS, key=lambda kind: row[kind])
         share = wording.percent(row[kind] / row["total"])
-        parts.append(f"{_name(kind)} for {model} ({share})")
-    return f"Most of it is {wording.listed(parts)}."
+        parts.append(f"the {_name(kind)} for {model} ({share})")
+    return f"The largest part of it is {wording.listed(parts)}."
 
 
 def _name(kind: str) -> str:
-    return {"input": "the minibatch"}.get(kind, kind.replace("_", " "))
+    return {"input": "minibatch"}.get(kind, kind.replace("_", " "))
 
 
 def extremes(rows: Rows) -> str:
@@ -102,28 +108,24 @@ def extremes(rows: Rows) -> str:
     }
     twice = sum(value >= 2 for value in every.values())
     return (
-        f"Over all models, batch sizes and optimizers it is least, {_case(every, min)}, and most, {_case(every, max)}; "
-        f"at least twice as much in {twice} of {len(every)} cases."
+        f"Over all models, batch sizes and optimizers, training takes between {_case(every, min)} and "
+        f"{_case(every, max)} times as much; at least twice as much in {twice} of {len(every)} cases."
     )
 
 
 def _case(every: dict[tuple[str, int, str], float], end: Callable[[Iterable[float]], float]) -> str:
     value = end(every.values())
     model, batch, use = next(case for case, found in every.items() if found == value)
-    return f"{_times(value)} times, for {model} with batches of {batch} and {use}"
+    return f"{_times(value)} ({model}, batches of {batch:,}, {use})"
 
 
 def state() -> str:
     """What each optimizer keeps, from its own list of tensors."""
-    kept = [
-        f"{use} {wording.count(len(optimizer.state), 'number') if optimizer.state else 'nothing'}"
-        for use, optimizer in USES.items()
-        if optimizer
-    ]
+    kept = [f"{use} {NUMBERS[len(optimizer.state)]}" for use, optimizer in USES.items() if optimizer]
     adam = wording.listed([f"the running {name}" for name in Adam().state])
     return (
-        f"Beside gradients the optimizers keep, for each parameter: {wording.listed(kept)}. Adam's are {adam} of its "
-        f"gradients, which are as large as the weights but no copies of them."
+        f"For each parameter, besides its gradient, {kept[0]}, {wording.listed(kept[1:])}. Adam's are {adam} of the "
+        f"gradients: as large as the weights, but no copies of them."
     )
 
 
@@ -133,13 +135,13 @@ def check(rows: Rows) -> str:
     top = max(rows, key=lambda row: row["peak"] / row["held"])
     return (
         f"Measured in the reference engine, what is held at the fullest moment differs from the ledger by at most "
-        f"{wording.percent(abs(off['held'] / off['total'] - 1), 1)} ({_row(off)}). Its temporaries come on top, at the "
-        f"most {_times(top['peak'] / top['held'] - 1)} times what is held ({_row(top)})."
+        f"{wording.percent(abs(off['held'] / off['total'] - 1), 1)} ({_row(off)}). Temporaries come on top, at most "
+        f"{_times(top['peak'] / top['held'] - 1)} times what is held ({_row(top)})."
     )
 
 
 def _row(row: dict[str, Any]) -> str:
-    return f"{row['model']}, batches of {row['batch']}, {row['use']}"
+    return f"{row['model']}, batches of {row['batch']:,}, {row['use']}"
 
 
 # ---- figures ------------------------------------------------------------------------------------------
@@ -185,8 +187,8 @@ def _batches(rows: Rows) -> Figure:
     ends = {model: [_times(ratio(rows, model, batch, "SGD")) for batch in (first, last)] for model in MODELS}
     ways = [f"{' to '.join(pair)} for {model}" for model, pair in ends.items()]
     caption = (
-        f"Training over prediction against the batch size. From batches of {first} to {last:,} the ratio "
-        f"with SGD goes from {wording.listed(ways)}."
+        f"The memory of training over that of prediction, against the batch size. From batches of {first} to batches "
+        f"of {last:,}, SGD's goes from {wording.listed(ways)}."
     )
     chart = figures.multiples(
         panels,
@@ -207,7 +209,7 @@ def _table(rows: Rows) -> Table:
             worst = max((row["held"] / row["total"] for row in uses), key=lambda value: abs(value - 1))
             cells = [wording.size(row["total"]) for row in uses]
             shares = [_times(ratio(rows, model, batch, use)) for use in ("SGD", "Adam")]
-            body.append([model, str(batch), *cells, *shares, wording.fixed(worst, 3)])
+            body.append([model, f"{batch:,}", *cells, *shares, wording.fixed(worst, 3)])
     columns = ["", "batch", *USES, "SGD / prediction", "Adam / prediction", "measured / ledger"]
     caption = "The ledger's totals; in the last column, of the four, the measurement that is furthest from its ledger."
     return Table("memory", columns, body, caption, rows)

@@ -50,7 +50,12 @@ def chapter(results: Results) -> list[Block]:
             compose.panels("mnist-loss", "loss", group, losses, columns=2),
             compose.panels("mnist-accuracy", "accuracy", group, accuracies, columns=2),
             compose.paragraph(learning(group), overfitting(group), beside(found)),
-            compose.outcome_table("mnist", group, "At the end.", (EARLY, LOSS, ACCURACY, GAP)),
+            compose.outcome_table(
+                "mnist",
+                group,
+                f"The same network on both, after {group[0].config.epochs} epochs.",
+                (EARLY, LOSS, ACCURACY, GAP),
+            ),
         ]
     if "mnist" in found and any(at is None for at in found["mnist"].diverged_at):
         blocks += _mistakes(results, found["mnist"])
@@ -123,9 +128,9 @@ def confused(counts: np.ndarray, classes: tuple[str, ...], n: int) -> str:
     errors = [f"{classes[true]} is taken for {classes[taken]}" for true, taken in pairs]
     often = f"{wording.count(int(wrong.max()), 'time')}{' each' if len(pairs) > 1 else ''}"
     return (
-        f"Of {counts.sum():,} answers ({wording.count(n, 'seed')}, all test images) {wrong.sum():,} are wrong. Most "
-        f"often, {often}, {wording.listed(errors)}. The rate of errors is highest for "
-        f"{_at(classes, rates, rates.max())} ({wording.percent(rates.max(), 1)}) and lowest for "
+        f"Of {counts.sum():,} answers ({wording.count(n, 'seed')}, all test images) {wrong.sum():,} are wrong. The "
+        f"commonest error{'s' if len(pairs) > 1 else ''}, made {often}: {wording.listed(errors)}. The rate of "
+        f"errors is highest for {_at(classes, rates, rates.max())} ({wording.percent(rates.max(), 1)}) and lowest for "
         f"{_at(classes, rates, rates.min())} ({wording.percent(rates.min(), 1)})."
     )
 
@@ -140,8 +145,8 @@ def _matrix(counts: np.ndarray, dataset: Dataset, n: int) -> Figure:
 
     right = np.trace(counts) / counts.sum()
     caption = (
-        f"Which class was taken for which, counted over {wording.count(n, 'seed')}: {wording.percent(right, 2)} lie on "
-        f"the diagonal."
+        f"Which class was taken for which, counted over {wording.count(n, 'seed')}: {wording.percent(right, 2)} of the "
+        f"answers lie on the diagonal, the right ones."
     )
     chart = figures.heatmap(counts, dataset.classes)
     return Figure("mnist-confusion", chart, caption, figures.heatmap_rows(counts, dataset.classes))
@@ -186,8 +191,8 @@ def _filters(results: Results, curves: Curves, seed: int) -> Figure:
     caption = (
         f"The first layer's {len(weight)} filters of 5×5 weights after training, seed {seed}; blue below zero, "
         f"vermillion above, the largest weight {wording.significant(float(np.abs(weight).max()), 2)}. The strongest, "
-        f"filter {norms.argmax() + 1}, has {wording.times(norms.max() / norms.min())} the norm of the weakest, filter "
-        f"{norms.argmin() + 1}."
+        f"filter {norms.argmax() + 1}, has {wording.significant(norms.max() / norms.min(), 2)} times the norm of the "
+        f"weakest, filter {norms.argmin() + 1}."
     )
     captions = [f"filter {number}" for number in range(1, len(weight) + 1)]
     rows = figures.image_rows(list(zip(captions, weight, strict=True)))

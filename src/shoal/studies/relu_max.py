@@ -10,8 +10,8 @@ from shoal.analysis.statistics import Summary, mean_interval
 from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, LOSS, difference, how_often, magnitude, rows, settled, told, versus
-from shoal.studies.section import Block, Prose, Results, Section, Table
+from shoal.studies.clauses import ACCURACY, LOSS, apart, changed, difference, how_often, magnitude, rows, settled, told
+from shoal.studies.section import Block, Figure, Results, Section, Table
 from shoal.study import Config, Grid, Study
 
 SETTINGS = {
@@ -22,9 +22,11 @@ SETTINGS = {
 """Activation, learning rate and batch size: each activation as the textbook trains it (sigmoid at lr 0.9), and
 both at lr 0.1."""
 
+POOLING = {"avg": "average pooling", "max": "max pooling"}
+
 FACTORIALS = {
     "each activation as the textbook trains it": ("sigmoid, lr 0.9", "ReLU, lr 0.1"),
-    "both at learning rate 0.1, batches of 128": ("sigmoid, lr 0.1", "ReLU, lr 0.1"),
+    "both at lr 0.1, batches of 128": ("sigmoid, lr 0.1", "ReLU, lr 0.1"),
 }
 """Off and on of the activation, from two ways of being fair."""
 
@@ -55,22 +57,21 @@ def chapter(results: Results) -> list[Block]:
     if ORIGINAL in found and MODIFIED in found:
         original, modified = found[ORIGINAL], found[MODIFIED]
         caption = (
-            f"Training and validation loss: {original.label}, ends at {told(original, LOSS)}, {modified.label} at "
-            f"{told(modified, LOSS)}. {compose.seeds([original, modified])}."
+            f"Training and validation loss. Validation ends at {told(original, LOSS)} with {original.label} and at "
+            f"{told(modified, LOSS)} with {modified.label}. {compose.seeds([original, modified])}."
         )
         blocks.append(compose.panels("relu-max-loss", "loss", [original, modified], caption, columns=2))
         said = better(modified, original), sooner(modified, original), rest(modified)
         blocks.append(compose.paragraph(*said))
     if group:
-        caption = f"Validation accuracy ends {compose.spread(group, ACCURACY, 'with')}. {compose.seeds(group)}."
-        blocks.append(
-            compose.epoch_figure("relu-max-accuracy", "validation_accuracy", group, caption, facet=True, wide=True)
-        )
-        blocks.append(compose.outcome_table("relu-max", group, f"After {group[0].config.epochs} epochs."))
+        blocks += [
+            _pooling(found),
+            compose.outcome_table("relu-max", group, f"LeNet after {group[0].config.epochs} epochs."),
+        ]
     effects = {name: contrasts(found, sides) for name, sides in FACTORIALS.items()}
     effects = {name: contrast for name, contrast in effects.items() if contrast}
     if effects:
-        blocks += [Prose(" ".join(causes(name, contrast) for name, contrast in effects.items())), _table(effects)]
+        blocks += [compose.paragraph(*(causes(name, contrast) for name, contrast in effects.items())), _table(effects)]
     return blocks
 
 
@@ -79,13 +80,17 @@ def _label(activation: str, pooling: str) -> str:
     return f"{name} + {pooling}, {rate}"
 
 
+def _name(setting: str) -> str:
+    """The way to train, with its batch size: "sigmoid, lr 0.9, batches of 256"."""
+    return f"{setting}, batches of {SETTINGS[setting][2]}"
+
+
 def better(modified: Curves, original: Curves) -> str:
-    a, b = f"with {modified.label}", f"with {original.label}"
-    accuracy = versus(difference(modified, original, ACCURACY), "Validation accuracy", a, b)
-    loss = versus(difference(modified, original, LOSS), "validation loss", a, b)
+    accuracy, loss = (apart(difference(modified, original, quantity)) for quantity in (ACCURACY, LOSS))
     return (
-        f"After {modified.config.epochs} epochs the modified LeNet has a validation accuracy of "
-        f"{told(modified, ACCURACY)} and the original one of {told(original, ACCURACY)}. {accuracy}; {loss}."
+        f"After {modified.config.epochs} epochs the modified LeNet ({modified.label}) has a validation accuracy of "
+        f"{told(modified, ACCURACY)}, the original ({original.label}) one of {told(original, ACCURACY)}: the modified "
+        f"one's accuracy is {accuracy}, its loss {loss}."
     )
 
 
@@ -99,7 +104,7 @@ def sooner(modified: Curves, original: Curves) -> str:
         return "It never reaches the accuracy at which the original ends."
     when = wording.measured(mean_interval(epochs[reached]), 1)
     some = "" if reached.all() else f" {how_often(reached)}"
-    return f"It has the accuracy at which the original ends{some} after {when} epochs."
+    return f"After {when} epochs it has the accuracy at which the original ends{some}."
 
 
 def rest(modified: Curves) -> str:
@@ -108,9 +113,7 @@ def rest(modified: Curves) -> str:
     gain = mean_interval(ACCURACY.of(modified) - modified.validation_accuracy[:, half])
     if not gain.n:
         return ""
-    if not settled(gain):
-        return f"From epoch {half} on its accuracy does not clearly change ({wording.measured(gain)})."
-    return f"From epoch {half} to the end its accuracy changes by {wording.measured(gain)}."
+    return f"From epoch {half} to the end its accuracy {changed(gain)}."
 
 
 def contrasts(found: dict[tuple[str, str], Curves], sides: tuple[str, str]) -> dict[str, np.ndarray]:
@@ -134,7 +137,7 @@ def causes(name: str, contrast: dict[str, np.ndarray]) -> str:
         return f"With {name}, a run diverged in every seed: there is no effect to tell."
     parts = [f"by {_effect(effect)} with {what}" for what, effect in effects.items()]
     depends = _depends(mean_interval(interaction))
-    return f"With {name}, accuracy changes {wording.listed(parts)}: {_larger(relu, pool)}. {depends}."
+    return f"With {name}, accuracy changes {wording.listed(parts)}; {_larger(relu, pool)}. {depends}."
 
 
 def _larger(relu: np.ndarray, pool: np.ndarray) -> str:
@@ -156,19 +159,47 @@ def _effect(effect: Summary) -> str:
 
 
 def _table(effects: dict[str, dict[str, np.ndarray]]) -> Table:
-    rows_, records = [], []
+    """An effect a row; of each setting the mean with its interval and, of several seeds, the deviation."""
+    records, columns = [], ["effect on validation accuracy"]
+    body: dict[str, list[str]] = {}
     for name, contrast in effects.items():
-        for effect, values in contrast.items():
-            numbers = mean_interval(values)
-            rows_.append([f"{effect}; {name}", str(numbers.n), *compose.row_cells(numbers)])
-            parts = {part: getattr(numbers, part) for part in ("n", "mean", "sd", "low", "high")}
+        numbers = {effect: mean_interval(values) for effect, values in contrast.items()}
+        lone = all(one.n < 2 for one in numbers.values())
+        columns += [name] if lone else [name, "sd"]
+        for effect, one in numbers.items():
+            cells = [wording.measured(one)] if lone else [wording.measured(one), compose.deviation(one)]
+            body.setdefault(effect, [effect]).extend(cells)
+            parts = {part: getattr(one, part) for part in ("n", "mean", "sd", "low", "high")}
             records.append({"setting": name, "effect": effect, **parts})
-    columns = ["effect on validation accuracy", "n", "mean", "sd", "95% interval"]
     caption = (
         "The two-by-two factorial, paired by seed. An effect is a mean over both levels of the other change; the "
         "interaction is what max pooling adds with ReLU minus what it adds with the sigmoid."
     )
-    return Table("factorial", columns, rows_, caption, records)
+    several = any(record["n"] > 1 for record in records)
+    return Table(
+        "factorial", columns, list(body.values()), f"{caption} {compose.SPREAD}" if several else caption, records
+    )
+
+
+def _pooling(found: dict[tuple[str, str], Curves]) -> Figure:
+    """A panel for each way to train, average beside max pooling."""
+    from shoal import figures
+
+    panels, listed = [], []
+    for setting in SETTINGS:
+        both = {pooling: found[setting, pooling] for pooling in POOLING if (setting, pooling) in found}
+        lines = [(POOLING[pooling], one.epochs, one.validation_accuracy) for pooling, one in both.items()]
+        if lines:
+            panels.append((_name(setting), lines))
+            rows = figures.curve_rows(lines, x="epoch", y="validation_accuracy")
+            listed += [{"configuration": _name(setting), **row} for row in rows]
+    group = list(found.values())
+    caption = (
+        f"Validation accuracy with average and with max pooling, a panel for each way to train. It ends "
+        f"{compose.spread(group, ACCURACY, 'with')}. {compose.seeds(group)}."
+    )
+    chart = figures.multiples(panels, x_title="epoch", y_title="validation accuracy", x_ticks=range(0, 21, 5))
+    return Figure("relu-max-accuracy", chart, caption, listed, wide=True)
 
 
 SECTION = Section(

@@ -8,9 +8,13 @@ import numpy as np
 
 from shoal import wording
 from shoal.probes import softmax
+from shoal.studies import compose
 from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
 
 Rows = Sequence[dict[str, Any]]
+
+TOLD = "float32"
+"""The format that sentences tell of; the table has them all."""
 
 FLOOR = 1e-17
 """Smaller errors are drawn as if they were so large: they are beyond every format, and often exactly zero."""
@@ -30,7 +34,8 @@ def chapter(results: Results) -> list[Block]:
         Prose(opening),
         Prose(f"{overflow(points)} {underflow(points)}"),
         _table(points),
-        Prose(f"{probabilities(errors, limits)} {losses(points)} {remedy(points, errors, limits)}"),
+        compose.paragraph(probabilities(errors), losses(points), remedy(points, errors, limits)),
+        _accuracy(errors, limits),
         _figure(errors, "loss_error", "relative error of the loss"),
         _figure(errors, "gradient_error", "error of the gradient"),
     ]
@@ -46,46 +51,41 @@ def at(points: Rows, form: str, event: str, variable: str) -> dict[str, float | 
 
 
 def _where(places: dict[str, float | None]) -> str:
-    """ "at 11.1 in float16, 88.7 in float32 and never in float64"."""
-    return wording.listed(
-        [f"{'never' if x is None else f'at {wording.significant(x, 4)}'} in {name}" for name, x in places.items()]
-    )
+    """ "at 88.72", in the format that is told; "never"."""
+    place = places.get(TOLD)
+    return "never" if place is None else f"at {wording.significant(place, 4)}"
 
 
 def overflow(points: Rows) -> str:
     one = at(points, "naive", "probabilities become NaN", "logit")
     ten = at(points, "naive", "the sum of ten overflows", "equal logits")
     return (
-        f"Overflow: one logit beside nine zeros makes the naive form undefined {_where(one)}. Ten equal logits, whose "
-        f"probabilities are simply a tenth each, break its sum {_where(ten)}."
+        f"In {TOLD}, a single logit beside nine zeros makes the naive form undefined {_where(one)}; ten equal logits, "
+        f"whose probabilities are simply a tenth each, overflow its sum {_where(ten)}."
     )
 
 
 def underflow(points: Rows) -> str:
     zero = at(points, "naive", "all exponentials are zero", "equal negative logits")
     gap = at(points, "shifted", "exp becomes zero", "gap")
-    return (
-        f"Underflow: when ten logits are equal and negative, all its exponentials are zero, and the answer 0/0, from "
-        f"minus these sizes on: {_where(zero)}. Shifted, the exponential of a logit is zero once it lies so far below "
-        f"the largest: {_where(gap)}."
+    far = gap.get(TOLD)
+    kept = (
+        "no exponential becomes zero"
+        if far is None
+        else (
+            f"only single exponentials become zero, of logits {wording.significant(far, 4)} or more below the largest"
+        )
     )
+    return f"Ten equal logits below zero leave it with 0/0 {_where(zero).replace('at ', 'at −')}. Shifted, {kept}."
 
 
-def probabilities(errors: Rows, limits: Rows) -> str:
+def probabilities(errors: Rows) -> str:
     """How well the shifted form's probabilities do over all scales tried."""
     shifted = [row for row in errors if row["form"] == "shifted"]
     lost = sum(row["probability_error"] is None for row in shifted)
     most = max(row["gap"] for row in shifted)
-    worst = [
-        f"{wording.significant(_worst(shifted, 'probability_error', limit['format']), 2)} in {limit['format']} (half a "
-        f"rounding step is {wording.significant(limit['unit_roundoff'], 2)})"
-        for limit in limits
-    ]
     told = "none fails" if not lost else f"{lost} of {len(shifted)} fail"
-    return (
-        f"With logits spread evenly over gaps up to {most:,.0f}, {told} of the shifted probabilities, and the largest "
-        f"error is {wording.listed(worst)}."
-    )
+    return f"Of the shifted probabilities, tried with gaps between logits of up to {most:,.0f}, {told}."
 
 
 def _worst(rows: Rows, field: str, format_: str) -> float:
@@ -98,21 +98,22 @@ def losses(points: Rows) -> str:
     gradient = at(points, "shifted", "the gradient is infinite or NaN", "gap")
     return (
         f"The loss of a confident wrong answer is another matter: taken as the logarithm of the shifted probability it "
-        f"ceases to be finite {_where(loss)}, and its gradient, taken through that probability, {_where(gradient)}."
+        f"ceases to be finite {_where(loss)} in {TOLD}, and its gradient, taken through that probability, "
+        f"{_where(gradient)}."
     )
 
 
 def remedy(points: Rows, errors: Rows, limits: Rows) -> str:
     """What log-sum-exp does there, and so how far the original's remedy reaches."""
-    ever = {**at(points, "log-sum-exp", "the loss is infinite or NaN", "gap")}
+    ever = at(points, "log-sum-exp", "the loss is infinite or NaN", "gap")
     ours = [row for row in errors if row["form"] == "log-sum-exp"]
-    worst = [
-        f"{wording.significant(_worst(ours, 'loss_error', row['format']), 2)} in {row['format']}" for row in limits
-    ]
-    verdict = f"Subtracting the maximum is {_enough(points, errors)}"
+    steps = max(_worst(ours, "loss_error", row["format"]) / row["unit_roundoff"] for row in limits)
     never = all(place is None for place in ever.values())
     lasts = "has no such point in any format" if never else f"has it {_where(ever)}"
-    return f"Log-sum-exp {lasts}; its loss is off by at most {wording.listed(worst)}, relatively. {verdict}."
+    return (
+        f"Log-sum-exp {lasts}; relative to the loss, its error is at most {wording.significant(steps, 2)} times half a "
+        f"rounding step. Subtracting the maximum is {_enough(points, errors)}."
+    )
 
 
 def _enough(points: Rows, errors: Rows) -> str:
@@ -139,10 +140,30 @@ def _table(points: Rows) -> Table:
     return Table("breaking-points", ["form", "event", "variable", *names], body, caption, points)
 
 
+def _accuracy(errors: Rows, limits: Rows) -> Table:
+    records = [
+        {
+            "format": limit["format"],
+            "unit_roundoff": limit["unit_roundoff"],
+            "shifted_probability": _worst_of(errors, "shifted", "probability_error", limit["format"]),
+            "log_sum_exp_loss": _worst_of(errors, "log-sum-exp", "loss_error", limit["format"]),
+        }
+        for limit in limits
+    ]
+    cells = [[row["format"], *(wording.significant(value, 2) for value in list(row.values())[1:])] for row in records]
+    columns = ["format", "half a rounding step", "shifted, probability", "log-sum-exp, loss"]
+    caption = "The largest errors over all gaps tried, where the result is finite; the loss's relative to the loss."
+    return Table("softmax-accuracy", columns, cells, caption, records)
+
+
+def _worst_of(errors: Rows, form: str, field: str, format_: str) -> float:
+    return _worst([row for row in errors if row["form"] == form], field, format_)
+
+
 def _figure(errors: Rows, field: str, name: str) -> Figure:
     from shoal import figures
 
-    panels, ends = [], []
+    panels, stops = [], False
     for format_ in dict.fromkeys(row["format"] for row in errors):
         lines = []
         for form in dict.fromkeys(row["form"] for row in errors):
@@ -150,16 +171,12 @@ def _figure(errors: Rows, field: str, name: str) -> Figure:
             gaps = np.array([row["gap"] for row in rows])
             values = np.array([np.nan if row[field] is None else max(row[field], FLOOR) for row in rows], float)
             lines.append((form, gaps, values))
-            if np.isnan(values).any():
-                ends.append((form, format_, float(gaps[np.isnan(values)][0])))
+            stops = stops or bool(np.isnan(values).any())
         panels.append((format_, lines))
-    floor = f"Errors below {wording.significant(FLOOR, 1)} are drawn there."
-    stop = [f"{form} in {format_} from {wording.significant(gap, 2)}" for form, format_, gap in ends]
+    stop = "A line stops where the result is infinite or NaN." if stops else "No line stops: all results are finite."
     caption = (
-        f"The {name} of the least likely class against the gap between the largest and the smallest logit. A line "
-        f"stops where the result is infinite or NaN: {wording.listed(stop)}. {floor}"
-        if stop
-        else f"The {name} of the least likely class against the gap of the logits; no line stops. {floor}"
+        f"The {name}, for the least likely class, against the gap between the largest and the smallest logit. {stop} "
+        f"Errors below {wording.significant(FLOOR, 1).removeprefix('1 × ')} are drawn there."
     )
     chart = figures.multiples(panels, x_title="gap of the logits", y_title=name, log_x=True, log_y=True)
     return Figure(f"softmax-{field.replace('_', '-')}", chart, caption, errors, wide=True)

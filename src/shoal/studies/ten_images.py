@@ -104,8 +104,12 @@ def _table(dataset: Dataset, means: np.ndarray, hits: np.ndarray) -> Table:
         ]
         for r in records
     ]
+    caption = (
+        "The classes. Mean pixels are from 0 to 1; the last column has the share of test images that are nearer to the "
+        "mean of their own class than to any other."
+    )
     columns = ["class", "training images", "test images", "mean pixel", "nearest to its own mean"]
-    return Table("classes", columns, rows, "The classes; pixels from 0 to 1, the last column of test images.", records)
+    return Table("classes", columns, rows, caption, records)
 
 
 SECTION = Section(

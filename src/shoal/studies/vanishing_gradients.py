@@ -35,6 +35,9 @@ MOMENTS = {"start": "before training", "end": "after training"}
 PROBED_SEEDS, PROBED_IMAGES = 3, 2_000
 """Gradients are measured for the first seeds, on so many training images."""
 
+CHANCE = 0.1
+"""The accuracy of guessing among ten classes of the same size."""
+
 Found = dict[tuple[str, int], Curves]
 Norms = dict[tuple[str, int, str], np.ndarray]
 """(activation, depth, moment) to gradient norms (seeds, layers), first layer to last."""
@@ -54,7 +57,9 @@ def chapter(results: Results) -> list[Block]:
     blocks += [_gradients(norms), compose.paragraph(*said)]
     blocks += [_accuracy(found), Prose(cost(found, deepest))]
     group = list(found.values())
-    blocks.append(compose.outcome_table("vanishing-gradients", group, f"After {group[0].config.epochs} epochs."))
+    blocks.append(
+        compose.outcome_table("vanishing-gradients", group, f"Perceptrons after {group[0].config.epochs} epochs.")
+    )
     return blocks
 
 
@@ -90,17 +95,18 @@ def _measure(results: Results, curves: Curves, seed: int, moment: str) -> list[f
 
 def left(norms: Norms, depth: int, moment: str) -> str:
     """How much of the last layer's gradient the first layer has, in the deepest networks."""
-    parts = []
+    parts: list[str] = []
     for activation, name in NAMES.items():
         if (activation, depth, moment) in norms:
             values = norms[activation, depth, moment]
-            parts.append(f"{fold(geometric(values[:, 0] / values[:, -1]))} times with {name}s")
+            whose = "" if parts else " the last layer's"
+            parts.append(f"{fold(geometric(values[:, 0] / values[:, -1]))} times{whose} with {name}s")
     if not parts:
         return ""
     when = MOMENTS[moment]
     return (
         f"{when[0].upper()}{when[1:]}, with {wording.count(depth, 'hidden layer')}, the first layer's gradient is "
-        f"{wording.listed(parts)} as large as the last layer's."
+        f"{wording.listed(parts)}."
     )
 
 
@@ -111,11 +117,11 @@ def shrink(norms: Norms, depth: int) -> str:
         shallow, deep = norms.get((activation, 1, "start")), norms.get((activation, depth, "start"))
         if shallow is not None and deep is not None and len(shallow) == len(deep) and depth > 1:
             factor = geometric((deep[:, 0] / shallow[:, 0]) ** (1 / (depth - 1)))
-            parts.append(f"{fold(factor)} for each further {name} layer")
+            parts.append(f"{fold(factor)} with {name}s")
     if not parts:
         return ""
     told = wording.listed(parts)
-    return f"From one layer to {depth} the first layer's gradient is multiplied, before training, by {told}."
+    return f"Before training, each hidden layer beyond the first multiplies the first layer's gradient by {told}."
 
 
 def cost(found: Found, depth: int) -> str:
@@ -129,8 +135,22 @@ def cost(found: Found, depth: int) -> str:
     for activation, name in NAMES.items():
         group = [curves for (own, _), curves in found.items() if own == activation]
         if group:
-            parts.append(f"Accuracy of {name} networks ends {compose.spread(group, ACCURACY, 'with')}.")
-    return " ".join(parts)
+            parts.append(f"{name[0].upper()}{name[1:]} networks end {compose.spread(group, ACCURACY, 'with')}.")
+    return " ".join([*parts, stuck(found)]).strip()
+
+
+def stuck(found: Found) -> str:
+    """Which networks have learned nothing: every seed ends at the accuracy of guessing."""
+    lost = []
+    for activation, name in NAMES.items():
+        depths = [
+            depth
+            for (own, depth), one in found.items()
+            if own == activation and (np.abs(ACCURACY.of(one) - CHANCE) < 0.01).all()
+        ]
+        if depths:
+            lost.append(f"{name} networks with {wording.listed(depths)} hidden layer{'s' if depths != [1] else ''}")
+    return f"In every seed, {wording.listed(lost)} end no better than guessing." if lost else ""
 
 
 # ---- figures ------------------------------------------------------------------------------------------
@@ -174,11 +194,14 @@ def _gradients(norms: Norms) -> Figure:
     smallest = [f"{wording.significant(value, 2)} with {NAMES[activation]}s" for activation, value in ends.items()]
     n = wording.seeds(max(len(values) for values in norms.values()))
     caption = (
-        f"The norm of the loss gradient by each layer's weights, from the first layer to the last, for each number of "
-        f"hidden layers, on {PROBED_IMAGES:,} training images; geometric means. Before training the smallest of the "
-        f"deepest networks is {wording.listed(smallest)}. {n}."
+        f"The norm of the loss's gradient by each layer's weights, from the first layer to the last, measured on "
+        f"{PROBED_IMAGES:,} training images. The number at the end of a line is the network's number of hidden layers. "
+        f"Before training the smallest norm in the deepest networks is {wording.listed(smallest)}. {n}."
     )
+    values = np.concatenate([mean for _, lines in panels for _, _, mean in lines])
+    reach = np.nanmin(values) / 2, 8 * np.nanmax(values)  # room for the numbers above the lines
     look: dict[str, Any] = {"ordered": True, "log_y": True, "columns": 2, "width": 380, "height": 230}
+    look |= {"y_domain": reach, "x_ticks": range(1, deepest + 2)}
     chart = figures.multiples(panels, x_title="layer", y_title="gradient norm", **look)
     return Figure("gradient-norms", chart, caption, listed, wide=True)
 
