@@ -17,10 +17,10 @@ from shoal import figures, wording
 from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
 from shoal.data import Dataset, Split
-from shoal.models import lenet, normal, softmax_regression
-from shoal.optimizers import SGD
+from shoal.models import lenet, mlp, normal, softmax_regression, xavier_uniform
+from shoal.optimizers import SGD, AdamW
 from shoal.report import Provenance, compose, write
-from shoal.report.configuration import described
+from shoal.report.configuration import described, model_name, spec_text
 from shoal.report.page import marked, numeric
 from shoal.report.writing import rows_csv
 from shoal.studies.section import Figure, Prose, Section, Table
@@ -148,6 +148,16 @@ def test_words_are_escaped_and_marked(report):
     assert str(marked("a * b * c, `x*y*z` and *so*")) == "a * b * c, <code>x*y*z</code> and <em>so</em>"
 
 
+def test_what_belongs_together_stays_on_one_line():
+    tied = lambda text: str(marked(text)).replace("\N{NO-BREAK SPACE}", "~").replace("\N{WORD JOINER}", "")  # noqa: E731
+    assert tied("n = 1 seed.") == "n~=~1~seed."
+    assert tied("at lr 0.1 and batch 32, 4.9 × 10⁻⁴ ± .2") == "at lr~0.1 and batch~32, 4.9~×~10⁻⁴~±~.2"
+    assert tied("after 10 epochs and 441 ms, lr · λ / 2") == "after 10~epochs and 441~ms, lr~·~λ~/~2"
+    assert "2\N{WORD JOINER}/\N{WORD JOINER}λ" in str(marked("2/λ"))
+    assert tied("1 and 2 are") == "1 and 2 are"
+    assert tied("`a / b`") == "<code>a / b</code>"
+
+
 NUMBER = re.compile(r"(?<![\w.])[−-]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?!\w)")
 
 
@@ -219,10 +229,28 @@ def test_figures_are_saved_with_their_data(report):
     assert not list(folder.rglob(".*"))
 
 
+def test_figures_of_an_earlier_report_are_removed_and_nothing_else(tmp_path):
+    mine = [tmp_path / "figures" / f"1.2-{name}" for name in ("old.svg", "old.csv")]
+    others = [tmp_path / "figures" / name for name in ("1.2-notes.svg", "map.svg", "map.csv", "1.9-x.csv")]
+    (tmp_path / "figures").mkdir()
+    for path in mine + others:
+        path.write_text("x")
+    written(tmp_path, MadeUp())
+    assert not any(path.exists() for path in mine)
+    assert all(path.exists() for path in others)
+    assert (tmp_path / "figures" / "1.2-loss.svg").exists()
+
+
+def test_one_line_tells_when_of_what_and_where(report):
+    _, html, record = report
+    assert re.fullmatch(r"Written \d+ \w+ \d{4}, \d\d:\d\d UTC · Fashion-MNIST · a processor", record["origin"])
+    assert record["origin"] in html
+
+
 def test_the_same_results_give_the_same_bytes(report, tmp_path):
     folder, html, _ = report
     again, _ = written(tmp_path, MadeUp(diverged=True))
-    stamp = re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+")
+    stamp = re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+|\d+ \w+ \d{4}, \d\d:\d\d UTC")
     assert stamp.sub("", again) == stamp.sub("", html)
     svg = "figures/1.2-loss.svg"
     assert (tmp_path / svg).read_bytes() == (folder / svg).read_bytes()
@@ -242,7 +270,7 @@ def test_a_section_without_runs_says_so(tmp_path):
     assert "No run of its 2 configurations has finished yet." in html
     assert record["seeds"]["done"] == 0
     assert record["sections"][0]["results"] == []
-    assert "SGD, lr 0.05 and 0.1" in html
+    assert "SGD, lr 0.05 and 0.1" in html.replace("\N{NO-BREAK SPACE}", " ")
 
 
 STAMP = "on the stand-in; says nothing of Fashion-MNIST"
@@ -276,7 +304,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
 
 def test_configuration_in_words():
     rows = dict(described([point.config for point in STUDY.points], MadeUp().all(), [dataset()]))
-    assert rows["data"] == "Fashion-MNIST, 20 training and 20 test images"
+    assert rows["data"] == "Fashion-MNIST: 20 training and 20 test images"
     assert rows["model"] == "softmax regression, 7,850 parameters"
     assert rows["optimizer"] == "SGD, lr 0.05 and 0.1"
     assert rows["initial weights"] == "Normal, std 0.01"
@@ -286,6 +314,16 @@ def test_configuration_in_words():
     rows = dict(described(two, [], [dataset()]))
     assert rows["model"].startswith("softmax regression, 7,850 parameters; LeNet")
     assert rows["seeds done"] == "none yet"
+
+
+def test_specs_and_models_have_readable_names():
+    assert spec_text(xavier_uniform()) == "Xavier uniform"
+    assert spec_text(SGD(lr=1.0, weight_decay=0.5)) == "SGD, lr 1, weight decay 0.5"
+    assert spec_text(AdamW(lr=0.001)).startswith("AdamW, lr 0.001")
+    named = lambda model: model_name(config(0.1).replace(model=model))  # noqa: E731
+    assert named(mlp(64, 64, 64)) == "MLP 784–3×64–10 ReLU"
+    assert named(mlp()) == "softmax regression"
+    assert named(lenet("relu", "avg")) == "LeNet ReLU + average"
 
 
 def test_document_counts_a_prefix_once():

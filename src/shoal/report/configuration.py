@@ -4,6 +4,7 @@
 It reads configs and judges nothing.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset
+from shoal.models import Linear
 from shoal.spec import Spec
 from shoal.studies.compose import title
 from shoal.study import Config
@@ -28,7 +30,7 @@ def described(
         return tuple(("data", _images(dataset)) for dataset in datasets)
     by_name = {dataset.name: dataset for dataset in datasets}
     used = [by_name[name] for name in dict.fromkeys(config.data for config in configs) if name in by_name]
-    rows = [("data", wording.listed([_images(dataset) for dataset in used]))]
+    rows = [("data", "; ".join(_images(dataset) for dataset in used))]
     rows += [(name, _values([show(config) for config in configs])) for name, show in FIELDS]
     rows.insert(3, ("optimizer", _specs([config.optimizer for config in configs])))
     rows.append(("validation", _validation(configs, used)))
@@ -37,7 +39,7 @@ def described(
 
 
 FIELDS: tuple[tuple[str, Callable[[Config], str]], ...] = (
-    ("model", lambda config: f"{config.model.name}, {wording.count(config.model.parameter_count, 'parameter')}"),
+    ("model", lambda config: f"{model_name(config)}, {wording.count(config.model.parameter_count, 'parameter')}"),
     ("initial weights", lambda config: spec_text(config.init)),
     ("schedule", lambda config: spec_text(config.schedule).lower()),
     ("batch size", lambda config: f"{config.batch_size:,}"),
@@ -55,8 +57,31 @@ def seeds_done(curves: Sequence[Curves]) -> str:
 
 
 def spec_text(spec: Spec) -> str:
-    """ "SGD, lr 0.1", "Normal, std 0.01", "XavierUniform": the kind, and every field that is not its default."""
-    return ", ".join([type(spec).__name__, *(f"{name} {value}" for name, value in spec_fields(spec).items())])
+    """ "SGD, lr 0.1", "Normal, std 0.01", "Xavier uniform": the kind, and every field that is not its default."""
+    return ", ".join([_kind(spec), *(f"{_words(name)} {_value(value)}" for name, value in spec_fields(spec).items())])
+
+
+def _kind(spec: Spec) -> str:
+    """The name of its class as words: "Xavier uniform", "SGD"."""
+    first, *others = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+[A-Z]?(?![a-z])|[A-Z][a-z]+", type(spec).__name__)
+    return " ".join([first, *(other.lower() for other in others)])
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def model_name(config: Config) -> str:
+    """ "MLP 784–8×64–10 sigmoid": the model's name with equal widths in a row counted; a single layer's own name."""
+    layers = [layer for layer in config.model.layers if isinstance(layer, Linear)]
+    if config.model.name.startswith("MLP") and len(layers) == 1:
+        return "softmax regression"
+    widths = re.sub(r"(\b\d+)(?:–\1\b)+", lambda run: f"{len(run[0].split('–'))}×{run[1]}", config.model.name)
+    return widths.replace(" relu", " ReLU").replace("+", " + ").replace("avg", "average")
 
 
 def spec_fields(spec: Spec) -> dict[str, Any]:
@@ -75,8 +100,8 @@ def _specs(specs: Sequence[Spec]) -> str:
 def _merged(specs: Sequence[Spec]) -> str:
     fields = [spec_fields(spec) for spec in specs]
     names = list(dict.fromkeys(name for one in fields for name in one))
-    values = [f"{name} {_values([str(one[name]) for one in fields if name in one], 'and')}" for name in names]
-    return ", ".join([type(specs[0]).__name__, *values])
+    values = [f"{_words(name)} {_values([_value(one[name]) for one in fields if name in one])}" for name in names]
+    return ", ".join([_kind(specs[0]), *values])
 
 
 def _values(values: Sequence[str], joint: str = "and") -> str:
@@ -84,12 +109,12 @@ def _values(values: Sequence[str], joint: str = "and") -> str:
     different = list(dict.fromkeys(values))
     compound = any(", " in value for value in different)
     if len(different) > (3 if compound else FEW):
-        return f"{len(different)} different, from {different[0]} to {different[-1]}"
+        return f"{len(different)} different ones, from {different[0]}, to {different[-1]}"
     return "; ".join(different) if compound else wording.listed(different, joint)
 
 
 def _images(dataset: Dataset) -> str:
-    return f"{title(dataset)}, {len(dataset.train):,} training and {len(dataset.test):,} test images"
+    return f"{title(dataset)}: {len(dataset.train):,} training and {len(dataset.test):,} test images"
 
 
 def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:

@@ -16,7 +16,7 @@ from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset
 from shoal.report.configuration import described
-from shoal.studies.compose import TITLES
+from shoal.studies.compose import TITLES, title
 from shoal.studies.section import Block, Prose, Results, Section
 
 TITLE = "Linear networks, perceptrons and LeNet, on clothes and digits"
@@ -99,6 +99,15 @@ class Document:
     @property
     def stamp(self) -> str:
         return stamp(self.datasets)
+
+    @property
+    def origin(self) -> str:
+        """When it was written, on which data, and on which machine its facts were taken, as one line."""
+        written = datetime.fromisoformat(self.provenance.written)
+        data = wording.listed([title(one) for one in self.datasets]) if self.datasets else ""
+        machine = self.provenance.facts.get("machine", {}).get("processor", "")
+        parts = [f"Written {written.day} {written:%B %Y, %H:%M} UTC", data, str(machine)]
+        return " · ".join(part for part in parts if part)
 
     @property
     def seeds_done(self) -> int:

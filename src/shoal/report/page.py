@@ -20,6 +20,9 @@ from shoal.studies.section import Table
 NUMERIC = re.compile(r"^[\s\d.,±×%−+\-–\[\]⁰¹²³⁴⁵⁶⁷⁸⁹∞…·⁻]*( (ms|s|min|h|bytes?|kB|MB|GB|diverged|undefined))*$")
 
 
+UNITS = "ms|s|min|h|kB|MB|GB|%|bytes?|seed|epoch|unit|step|layer|image|time|class"
+
+
 def html(document: Document, drawings: Mapping[str, str], data: Mapping[str, str]) -> str:
     """The page.
 
@@ -60,12 +63,21 @@ def _code(part: str) -> str:
 
 
 def _words(part: str) -> str:
-    return re.sub(r"\*(\S(?:[^*]*\S)?)\*", r"<em>\1</em>", escape(part))
+    return re.sub(r"\*(\S(?:[^*]*\S)?)\*", r"<em>\1</em>", escape(kept(part)))
+
+
+def kept(text: str) -> str:
+    """The same text with spaces that do not break within "n = 10 seeds", "lr 0.1", "4.9 × 10⁻⁴", "±" and "2/λ"."""
+    text = re.sub(r" ([=±×·]|/(?= )) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"\b(lr|batch|epoch|filter|image|seed|N\(0,) (?=[\d.])", "\\1\N{NO-BREAK SPACE}", text)
+    text = re.sub(rf"(?<=[\d.]) (?=(?:{UNITS})s?\b)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\w)/(?=\w)", "\N{WORD JOINER}/\N{WORD JOINER}", text)
 
 
 def numeric(cell: str) -> bool:
-    """Whether a cell is a number, to be set flush right."""
-    return bool(NUMERIC.match(cell)) and any(sign.isdigit() or sign in "–∞" for sign in cell)
+    """Whether a cell is a number, or a word where numbers stand, to be set flush right."""
+    figures = bool(NUMERIC.match(cell)) and any(sign.isdigit() or sign in "–∞" for sign in cell)
+    return figures or cell in ("never", "diverged")
 
 
 def broad(table: Table) -> bool:

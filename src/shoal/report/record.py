@@ -29,6 +29,7 @@ def record(document: Document) -> dict[str, Any]:
         "schema": SCHEMA,
         "title": document.title,
         "stamp": document.stamp,
+        "origin": document.origin,
         "seeds": {"done": document.seeds_done, "asked": provenance.seeds},
         "runs": document.runs,
         "epochs": document.epochs,

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +34,20 @@ def write(out: str | os.PathLike[str], sections: Sequence[tuple[Section, Results
             data[one.file] = rows_csv(one.block.rows, chapter.stamp)
             _save(folder / "figures" / f"{one.file}.svg", figures.stamped(drawing, chapter.stamp))
             _save(folder / "figures" / f"{one.file}.csv", data[one.file])
+    _tidy(folder / "figures", set(drawings))
     _save(folder / "report.json", as_json(document))
     index = folder / "index.html"
     _save(index, page.html(document, drawings, data))
     return index
+
+
+def _tidy(folder: Path, written: set[str]) -> None:
+    """Remove figures of an earlier report that this one no longer has: both halves of a pair that it would name so."""
+    for drawing in folder.glob("[0-9]*.[0-9]*-*.svg"):
+        rows = drawing.with_suffix(".csv")
+        if drawing.stem not in written and re.fullmatch(r"\d+\.\d+-[a-z0-9-]+", drawing.stem) and rows.exists():
+            drawing.unlink()
+            rows.unlink()
 
 
 def as_json(document: Document) -> str:
