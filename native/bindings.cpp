@@ -8,6 +8,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 
@@ -54,12 +55,16 @@ Split make_split(Images images, Labels labels) {
   return {images, labels};
 }
 
-void check_fit(const Split& split, const shoal::Network& network) {
+void check_shape(const Images& images, const shoal::Network& network) {
   const shoal::Shape shape = network.input();
-  require(split.images.shape(1) == static_cast<std::size_t>(shape.channels) &&
-              split.images.shape(2) == static_cast<std::size_t>(shape.height) &&
-              split.images.shape(3) == static_cast<std::size_t>(shape.width),
+  require(images.shape(1) == static_cast<std::size_t>(shape.channels) &&
+              images.shape(2) == static_cast<std::size_t>(shape.height) &&
+              images.shape(3) == static_cast<std::size_t>(shape.width),
           "images do not have the network's input shape");
+}
+
+void check_fit(const Split& split, const shoal::Network& network) {
+  check_shape(split.images, network);
   for (std::size_t i = 0; i < split.labels.size(); ++i) {
     require(split.labels.data()[i] < network.classes(), "a label is not among the network's classes");
   }
@@ -145,6 +150,7 @@ class PySession {
 nb::object predict(const std::shared_ptr<shoal::Network>& network, Floats weights, Images images, float scale,
                    float shift, const std::string& kernel_name) {
   require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
+  check_shape(images, *network);
   const std::int64_t count = static_cast<std::int64_t>(images.shape(0));
   std::vector<float> logits(count * network->classes());
   if (count > 0) {
@@ -154,7 +160,8 @@ nb::object predict(const std::shared_ptr<shoal::Network>& network, Floats weight
     nb::gil_scoped_release release;
     shoal::Buffer packed(network->parameters());
     network->from_plain(weights.data(), packed.data());
-    shoal::Workspace workspace(*network, kernels);
+    const std::atomic<bool> cancelled{false};
+    shoal::Workspace workspace(*network, kernels, cancelled);
     shoal::predict(workspace, kernels, packed.data(), examples, count, logits.data());
   }
   return to_numpy(std::move(logits));
@@ -170,6 +177,7 @@ NB_MODULE(_native, m) {
     for (const shoal::Kernels* kernels : shoal::runnable_kernels()) names.emplace_back(kernels->name);
     return names;
   });
+  m.def("is_fused", [](const std::string& kernels) { return shoal::choose_kernels(kernels).fused; });
 
   nb::class_<shoal::Network>(m, "Network")
       .def(nb::init<int, int, int>(), "channels"_a, "height"_a, "width"_a)
@@ -201,18 +209,21 @@ NB_MODULE(_native, m) {
           },
           "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a);
 
-  nb::class_<Split>(m, "Split").def("__init__", [](Split* self, Images images, Labels labels) {
-    new (self) Split(make_split(images, labels));
-  });
+  nb::class_<Split>(m, "Split")
+      .def(
+          "__init__", [](Split* self, Images images, Labels labels) { new (self) Split(make_split(images, labels)); },
+          "images"_a.noconvert(), "labels"_a.noconvert());
 
   nb::class_<PySession>(m, "Session")
       .def(nb::init<int, const std::string&>(), "threads"_a, "kernels"_a)
       .def("add_run", &PySession::add_run, "network"_a, "optimizer"_a, "batch_size"_a, "training"_a, "validation"_a,
-           "validation_indices"_a, "scale"_a, "shift"_a, "weights"_a, "first"_a.none(), "second"_a.none(), "step"_a)
-      .def("push", &PySession::push, "run"_a, "order"_a, "rates"_a)
+           "validation_indices"_a.noconvert(), "scale"_a, "shift"_a, "weights"_a.noconvert(),
+           "first"_a.noconvert().none(), "second"_a.noconvert().none(), "step"_a)
+      .def("push", &PySession::push, "run"_a, "order"_a.noconvert(), "rates"_a.noconvert())
       .def("take", &PySession::take, "seconds"_a)
       .def("forget", &PySession::forget, "run"_a)
       .def("cancel", &PySession::cancel);
 
-  m.def("predict", &predict, "network"_a, "weights"_a, "images"_a, "scale"_a, "shift"_a, "kernels"_a);
+  m.def("predict", &predict, "network"_a, "weights"_a.noconvert(), "images"_a.noconvert(), "scale"_a, "shift"_a,
+        "kernels"_a);
 }

@@ -116,9 +116,10 @@ int spread(int size, int stride) { return (size - 1) * stride + 1; }
 
 }  // namespace
 
-Workspace::Workspace(const Network& network, const Kernels& kernels)
+Workspace::Workspace(const Network& network, const Kernels& kernels, const std::atomic<bool>& cancelled)
     : network_(network),
       kernels_(kernels),
+      cancelled_(cancelled),
       gradient_(network.parameters()),
       lanes_(network.lane_sums() * TILE),
       turned_(network.turned_weights()) {
@@ -191,8 +192,13 @@ void Workspace::prepare(const float* weights) {
   }
 }
 
+void Workspace::go_on() const {
+  if (cancelled_.load(std::memory_order_relaxed)) throw Cancelled{};
+}
+
 void Workspace::forward(const float* weights) const {
   for (std::size_t i = 0; i < network_.layers().size(); ++i) {
+    go_on();
     const Layer& layer = network_.layers()[i];
     const Image &inp = values_[i], &out = values_[i + 1];
     const float *weight = weights + layer.weight, *bias = weights + layer.bias;
@@ -213,7 +219,10 @@ void Workspace::forward(const float* weights) const {
 
 void Workspace::backward(const float* weights) const {
   const std::size_t first = network_.first_learning();
-  for (std::size_t i = network_.layers().size(); i-- > first;) backward_layer(i, weights);
+  for (std::size_t i = network_.layers().size(); i-- > first;) {
+    go_on();
+    backward_layer(i, weights);
+  }
 }
 
 void Workspace::backward_layer(std::size_t index, const float* weights) const {

@@ -5,6 +5,7 @@
 // one tile needs: the values between layers, their gradients, and gradient accumulators.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -70,9 +71,13 @@ class Network {
   std::int64_t parameters_ = 0, plain_parameters_ = 0, lane_sums_ = 0, turned_ = 0;
 };
 
+// Thrown by a pass through the network when whoever asked for it wants it no more.
+struct Cancelled {};
+
 class Workspace {
  public:
-  Workspace(const Network& network, const Kernels& kernels);
+  // `cancelled` is looked at before every layer.
+  Workspace(const Network& network, const Kernels& kernels, const std::atomic<bool>& cancelled);
 
   const Network& network() const { return network_; }
   const Image& input() const { return values_.front(); }
@@ -82,19 +87,21 @@ class Workspace {
 
   // Once a step, before the first tile: what depends on the weights only.
   void prepare(const float* weights);
-  // From input() to logits().
+  // From input() to logits(). Throws Cancelled.
   void forward(const float* weights) const;
-  // From logits_gradient(), adding to the gradient of every parameter.
+  // From logits_gradient(), adding to the gradient of every parameter. Throws Cancelled.
   void backward(const float* weights) const;
   // Once a step, after the last tile: gradient() is complete.
   void finish_gradient() const;
 
  private:
+  void go_on() const;
   void backward_layer(std::size_t index, const float* weights) const;
   void backward_conv2d(std::size_t index) const;
 
   const Network& network_;
   const Kernels& kernels_;
+  const std::atomic<bool>& cancelled_;
   std::vector<Buffer> buffers_;
   std::vector<Image> values_, grads_;  // before each layer, and after the last
   std::vector<Image> dilated_;         // of a strided convolution: its output gradient with zeros between

@@ -7,10 +7,17 @@
 namespace shoal {
 
 Session::Session(int threads, const Kernels& kernels) : kernels_(kernels) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  } catch (...) {  // the system gives no more threads: those there are must end before they can be destroyed
+    stop();
+    throw;
+  }
 }
 
-Session::~Session() {
+Session::~Session() { stop(); }
+
+void Session::stop() {
   cancel();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -100,16 +107,16 @@ Result Session::train(Run& run, const Epoch& epoch, std::unique_ptr<Workspace>& 
   const Network& network = *plan.network;
   if (!workspace || &workspace->network() != &network) {
     workspace.reset();
-    workspace = std::make_unique<Workspace>(network, kernels_);
+    workspace = std::make_unique<Workspace>(network, kernels_, cancelled_);
   }
   Result result;
   if (!epoch.order.empty()) {
     result.training = train_epoch(*workspace, kernels_, run.state, plan.optimizer, plan.training, epoch.order,
-                                  plan.batch_size, epoch.rates, cancelled_);
+                                  plan.batch_size, epoch.rates);
   }
   if (!result.training.diverged_at) {
     result.validation =
-        evaluate(*workspace, kernels_, run.state.weights.data(), plan.validation, plan.validation_indices, cancelled_);
+        evaluate(*workspace, kernels_, run.state.weights.data(), plan.validation, plan.validation_indices);
     // The last update may have been the one too many: no later step of this epoch has seen its loss.
     if (!std::isfinite(result.validation.loss) && run.state.step > 0) result.training.diverged_at = run.state.step - 1;
   }

@@ -57,7 +57,7 @@ class Session {
   void forget(int run);
   // The next finished epoch, or nothing after `seconds`.
   std::optional<Result> take(double seconds);
-  // Threads stop within a tile; epochs in progress are lost.
+  // Threads stop at the next layer; epochs in progress are lost.
   void cancel();
 
  private:
@@ -68,6 +68,7 @@ class Session {
     bool busy = false, ended = false;
   };
 
+  void stop();
   void work();
   int find_work() const;  // the first run with an epoch waiting, or -1
   Result train(Run& run, const Epoch& epoch, std::unique_ptr<Workspace>& workspace);

@@ -53,7 +53,7 @@ void update(const Workspace& workspace, const Kernels& kernels, State& state, co
 
 Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer,
                      const Examples& examples, const std::vector<std::uint32_t>& order, int batch_size,
-                     const std::vector<double>& rates, const std::atomic<bool>& cancelled) {
+                     const std::vector<double>& rates) {
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t count = static_cast<std::int64_t>(order.size());
   const int classes = workspace.network().classes();
@@ -67,7 +67,6 @@ Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state,
     workspace.prepare(weights);
     double batch_loss = 0;
     for (std::int64_t at = begin; at < end; at += TILE) {
-      if (cancelled.load(std::memory_order_relaxed)) throw Cancelled{};
       const Tile tile = load_tile(workspace, kernels, examples, &order[at], end - at);
       workspace.forward(weights);
       const TileLoss loss = kernels.softmax_cross_entropy(workspace.logits(), tile.labels, tile.examples, classes,
@@ -93,11 +92,10 @@ Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state,
 }
 
 Score evaluate(Workspace& workspace, const Kernels& kernels, const float* weights, const Examples& examples,
-               const std::vector<std::uint32_t>& indices, const std::atomic<bool>& cancelled) {
+               const std::vector<std::uint32_t>& indices) {
   const std::int64_t count = static_cast<std::int64_t>(indices.size());
   TileLoss total;
   for (std::int64_t at = 0; at < count; at += TILE) {
-    if (cancelled.load(std::memory_order_relaxed)) throw Cancelled{};
     const Tile tile = load_tile(workspace, kernels, examples, &indices[at], count - at);
     workspace.forward(weights);
     const TileLoss loss = kernels.softmax_cross_entropy(workspace.logits(), tile.labels, tile.examples,

@@ -2,7 +2,6 @@
 // One run's state, and what one thread does with it: train for an epoch, evaluate, predict.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -52,18 +51,15 @@ struct Training {
   double seconds = 0;
 };
 
-// Raised inside a thread when the session is cancelled.
-struct Cancelled {};
-
 // One pass over `order` in minibatches of `batch_size`, the last one smaller; `rates` has a learning rate per
 // step. Stops at the first non-finite loss, before its update. Throws Cancelled.
 Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer,
                      const Examples& examples, const std::vector<std::uint32_t>& order, int batch_size,
-                     const std::vector<double>& rates, const std::atomic<bool>& cancelled);
+                     const std::vector<double>& rates);
 
 // The exact mean over `indices`. Throws Cancelled.
 Score evaluate(Workspace& workspace, const Kernels& kernels, const float* weights, const Examples& examples,
-               const std::vector<std::uint32_t>& indices, const std::atomic<bool>& cancelled);
+               const std::vector<std::uint32_t>& indices);
 
 // logits (count, classes) of the first `count` examples.
 void predict(Workspace& workspace, const Kernels& kernels, const float* weights, const Examples& examples,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shoal.data import Dataset
-from shoal.engines import Checkpoint, EpochRecord
+from shoal.engines import Checkpoint, Engine, EpochRecord
 from shoal.engines.native import NativeEngine, instruction_sets
 from shoal.engines.reference import ReferenceEngine
 from shoal.errors import EngineError
@@ -35,6 +35,7 @@ from shoal.models import (
     softmax_regression,
 )
 from shoal.optimizers import SGD, Adam, AdamW, Cosine, Optimizer, WarmUp
+from shoal.streams import initial_weights
 from shoal.study import Config, Run
 from small_data import patches
 from test_reference import same
@@ -258,22 +259,58 @@ def test_an_unknown_instruction_set_is_refused_with_those_that_run() -> None:
         NativeEngine(instruction_set="avx1024")
 
 
+@pytest.mark.parametrize("threads", [0, -1, 100_000, 1.5, "2"])
+def test_a_senseless_number_of_threads_is_refused(threads: Any) -> None:
+    with pytest.raises(EngineError, match=r"threads=.*expected a whole number from 1"):
+        NativeEngine(threads=threads)
+
+
+def test_only_instruction_sets_with_equal_bits_share_a_name() -> None:
+    names = {isa: NativeEngine(instruction_set=isa).name for isa in SETS}
+    assert all(name == "native" for isa, name in names.items() if isa.startswith("x86_64_v"))
+    assert len(SETS) == 1 or names["portable"] == "native-portable"
+
+
+WRONG_IMAGES = [np.zeros((2, 1, 1, 1), np.uint8), np.zeros((2, 1, 9, 9)), np.zeros((2, 9, 9), np.uint8)]
+
+
+@pytest.mark.parametrize("engine", [NativeEngine(threads=1), ReferenceEngine()], ids=lambda engine: engine.name)
+@pytest.mark.parametrize("wrong", WRONG_IMAGES, ids=lambda images: str(images.shape))
+def test_predicting_from_other_images_is_refused(wrong: np.ndarray, engine: Engine) -> None:
+    model = softmax_regression(3, (1, 9, 9))
+    weights = initial_weights(model, KaimingUniform(), 0)
+    assert engine.predict(model, weights, IMAGES.test.images, config(model), IMAGES).shape == (21, 3)
+    with pytest.raises(EngineError, match=r"takes uint8 images \(n, 1, 9, 9\), but was given"):
+        engine.predict(model, weights, wrong, config(model), IMAGES)
+
+
 def test_the_environment_chooses_the_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOAL_ISA", "portable")
     assert NativeEngine().instruction_set == "portable"
 
 
-def test_a_run_takes_less_than_32_mib() -> None:
-    script = """
+def growth(model: str, runs: int) -> float:
+    """MiB by which a fresh process grows while it trains so many runs with Adam, two at a time."""
+    script = f"""
 import resource, sys
 sys.path.insert(0, "tests")
-from test_native import NativeEngine, Run, config, lenet, small
-runs = [Run(config(lenet("relu", "max", 3), epochs=1), seed) for seed in range(8)]
-data = {"patches": small(runs[0].config.model)}
-engine = NativeEngine(threads=2)
+from test_native import Adam, NativeEngine, Run, config, lenet, mlp, small
+runs = [Run(config({model}, epochs=1, optimizer=Adam()), seed) for seed in range({runs})]
+data = {{"patches": small(runs[0].config.model)}}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-list(engine.train(runs, data))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / len(runs))
+for record in NativeEngine(threads=2).train(runs, data):
+    pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 32 * 1024
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize("model", ["lenet('relu', 'max', 3)", "mlp(256, classes=3)"])
+def test_a_run_takes_less_than_32_mib(model: str) -> None:
+    assert growth(model, runs=2) < 2 * 32
+
+
+def test_finished_runs_are_forgotten() -> None:
+    # 100 runs of 203,000 parameters with two moments each would hold 240 MiB.
+    assert growth("mlp(256, classes=3)", runs=100) < 80

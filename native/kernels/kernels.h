@@ -50,6 +50,7 @@ struct Update {
 
 struct Kernels {
   const char* name;
+  bool fused;  // multiply-adds are rounded once: tables that agree in this agree to the last bit
 
   // pixels.cpp
   void (*load_pixels)(const std::uint8_t* const* examples, float scale, float shift, const Image& out);

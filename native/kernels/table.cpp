@@ -32,6 +32,11 @@ void adam_step(const Update&);
 extern const Kernels KERNELS;
 const Kernels KERNELS = {
     .name = SHOAL_NAME(SHOAL_ISA),
+#if defined(__FMA__) || defined(__ARM_NEON)
+    .fused = true,
+#else
+    .fused = false,
+#endif
     .load_pixels = load_pixels,
     .linear_forward = linear_forward,
     .linear_backward_input = linear_backward_input,

@@ -57,10 +57,13 @@ class Engine(Protocol):
 
     Runs may be of different configs, seeds and data sets. Records of one run come in order; records of
     different runs interleave. Runs that come first in the list are finished first where that is possible.
-    Closing the iterator stops the training within a second.
+    Closing the iterator stops the training: the native engine's at once, the reference engine's at the next record.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the store files its runs under: engines of one name give the same bits."""
+        ...
 
     def train(
         self, runs: Sequence[Run], data: Mapping[str, Dataset], *, resume: Mapping[Run, Checkpoint] | None = None
@@ -129,6 +132,15 @@ def dataset_for(config: Config, data: Mapping[str, Dataset]) -> Dataset:
             f"{len(dataset.classes)}. Use classes={len(dataset.classes)}."
         )
     return dataset
+
+
+def check_images(model: Model, images: np.ndarray) -> None:
+    """Raise `EngineError` unless these are uint8 images that the model takes."""
+    if images.dtype != np.uint8 or images.shape[1:] != tuple(model.input_shape):
+        raise EngineError(
+            f"{model.name} takes uint8 images (n, {', '.join(map(str, model.input_shape))}), but was given "
+            f"{images.dtype} {images.shape}."
+        )
 
 
 def usable_cores() -> int:

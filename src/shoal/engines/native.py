@@ -13,12 +13,23 @@ import numpy as np
 
 from shoal import _native, streams
 from shoal.data import Dataset, Split
-from shoal.engines import Checkpoint, EpochRecord, Portions, Tensors, dataset_for, portions, scaling, usable_cores
+from shoal.engines import (
+    Checkpoint,
+    EpochRecord,
+    Portions,
+    Tensors,
+    check_images,
+    dataset_for,
+    portions,
+    scaling,
+    usable_cores,
+)
 from shoal.errors import EngineError
 from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Model, ReLU, Sigmoid, Tanh
 from shoal.optimizers import SGD, Optimizer, learning_rates
 from shoal.study import Config, Run
 
+MOST_THREADS = 1024
 AHEAD = 2
 """Epochs of a run that wait in the session, so that no thread waits for Python."""
 
@@ -29,20 +40,20 @@ def instruction_sets() -> tuple[str, ...]:
 
 
 class NativeEngine:
-    """Trains runs on all cores. The bits depend on the run and the instruction set, on nothing else.
+    """Trains runs on all cores. The bits depend on the run and on `name`, on nothing else.
 
     Args:
         threads: how many runs train at once; by default, the cores this process may use.
         instruction_set: one of `instruction_sets()`; by default ``SHOAL_ISA``, or the best.
 
     Raises:
-        EngineError: this machine does not run that instruction set.
+        EngineError: this machine does not run that instruction set, or not that many threads.
     """
 
-    name = "native"
-
     def __init__(self, threads: int | None = None, instruction_set: str | None = None) -> None:
-        self.threads = threads or usable_cores()
+        self.threads = usable_cores() if threads is None else threads
+        if not isinstance(self.threads, int) or not 1 <= self.threads <= MOST_THREADS:
+            raise EngineError(f"threads={threads!r}: expected a whole number from 1 to {MOST_THREADS}.")
         wanted = instruction_set or os.environ.get("SHOAL_ISA", "")
         if wanted and wanted not in instruction_sets():
             raise EngineError(
@@ -50,11 +61,16 @@ class NativeEngine:
             )
         self.instruction_set = wanted or instruction_sets()[0]
 
+    @property
+    def name(self) -> str:
+        """``"native"``, or ``"native-portable"`` where multiply-adds round twice: other bits, so other runs."""
+        return "native" if _native.is_fused(self.instruction_set) else "native-portable"
+
     def train(
         self, runs: Sequence[Run], data: Mapping[str, Dataset], *, resume: Mapping[Run, Checkpoint] | None = None
     ) -> Iterator[EpochRecord]:
         """See `Engine.train`."""
-        session = _native.Session(self.threads, self.instruction_set)
+        session = _open(self.threads, self.instruction_set)
         networks: dict[Model, _native.Network] = {}
         waiting = iter(runs)
         flights: dict[int, _Flight] = {}
@@ -78,10 +94,10 @@ class NativeEngine:
 
     def predict(self, model: Model, tensors: Tensors, images: np.ndarray, config: Config, data: Dataset) -> np.ndarray:
         """See `Engine.predict`."""
+        check_images(model, images)
         scale, shift = scaling(config, data)
-        logits = _native.predict(
-            _network(model), _flat(model, tensors), images, float(scale), float(shift), self.instruction_set
-        )
+        given = _flat(model, tensors), np.ascontiguousarray(images), float(scale), float(shift)
+        logits = _native.predict(_network(model), *given, self.instruction_set)
         return np.asarray(logits).reshape(len(images), model.classes)
 
 
@@ -161,6 +177,13 @@ class _Flight:
             tensors=tensors,
             diverged_at=result["diverged_at"],
         )
+
+
+def _open(threads: int, instruction_set: str) -> "_native.Session":
+    try:
+        return _native.Session(threads, instruction_set)
+    except RuntimeError as reason:
+        raise EngineError(f"{threads} threads could not be started: {reason}. Use fewer.") from None
 
 
 def _take(session: "_native.Session") -> "_native.Result | None":

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from shoal import models, streams
 from shoal.data import Dataset
-from shoal.engines import Checkpoint, EpochRecord, Scaling, Tensors, dataset_for, scaling
+from shoal.engines import Checkpoint, EpochRecord, Scaling, Tensors, check_images, dataset_for, scaling
 from shoal.engines.loop import train_run
 from shoal.models import Model
 from shoal.optimizers import SGD, Adam, AdamW, Optimizer
@@ -386,6 +386,7 @@ class ReferenceEngine:
 
     def predict(self, model: Model, tensors: Tensors, images: Bytes, config: Config, data: Dataset) -> Array:
         """Logits (n, classes) float32 for uint8 images (n, channels, height, width), scaled as in ``config``."""
+        check_images(model, images)
         by, own = scaling(config, data), {name: np.asarray(tensor, self.dtype) for name, tensor in tensors.items()}
         parts = [logits(model, own, pixels(images[at : at + 500], by, self.dtype)) for at in range(0, len(images), 500)]
         return np.concatenate([np.empty((0, model.classes)), *parts]).astype(np.float32)
