@@ -259,6 +259,16 @@ def test_memory_is_several_times_as_much_only_where_it_is():
     assert "the parameters for LeNet (100%)" in memory.largest(ledgers(3))
 
 
+def test_memory_is_measured_again_where_another_thread_added_to_it():
+    def fake(*held):
+        given = iter(held)
+        return lambda: {"held": next(given), "peak": 500}
+
+    assert memory.undisturbed(fake(100, 100)) == {"held": 100, "peak": 500}
+    assert memory.undisturbed(fake(150, 100, 100))["held"] == 100
+    assert memory.undisturbed(fake(100, 150, 120, 100))["held"] == 100
+
+
 def breaking(at):
     events = ["the loss is infinite or NaN", "the gradient is infinite or NaN"]
     return [

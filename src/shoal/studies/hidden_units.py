@@ -87,7 +87,8 @@ def _fate(dead: np.ndarray) -> str:
     if len(dead) == 1:
         fate = "none of the first {:,} training images wakes it" if dead[0] == 1 else "some training images wake it"
         return f"The unit is {'dead' if dead[0] == 1 else 'alive'}: {fate.format(PROBED)}."
-    return f"The unit is dead, woken by none of the first {PROBED:,} training images, {how_often(dead == 1)}."
+    often = how_often(dead == 1)
+    return f"A unit that none of the first {PROBED:,} training images wakes is dead: this one is so {often}."
 
 
 def between(found: dict[int, Curves]) -> str:

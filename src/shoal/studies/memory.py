@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.3: the memory of training and of prediction, counted by kind and checked against a measured peak."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from shoal import wording
@@ -50,11 +51,24 @@ def measure() -> list[dict[str, Any]]:
     return [
         {"model": name, "batch": batch, "use": use}
         | memory.ledger(model, batch, optimizer)
-        | memory.measured(model, batch, optimizer)
+        | undisturbed(partial(memory.measured, model, batch, optimizer))
         for name, model in MODELS.items()
         for batch in BATCHES
         for use, optimizer in USES.items()
     ]
+
+
+def undisturbed(measured: Callable[[], Mapping[str, Any]]) -> dict[str, int]:
+    """The least of two measurements, or of up to four where the lowest two are more than 1% apart: other threads,
+    which may be training meanwhile, can only add to one."""
+    found = [measured(), measured()]
+    while len(found) < 4 and any(low < 0.99 * next_ for low, next_ in (_lowest(found, kind) for kind in found[0])):
+        found.append(measured())
+    return {kind: min(one[kind] for one in found) for kind in found[0]}
+
+
+def _lowest(found: Sequence[Mapping[str, Any]], kind: str) -> list[int]:
+    return sorted(one[kind] for one in found)[:2]
 
 
 def one(rows: Rows, model: str, batch: int, use: str) -> dict[str, Any]:
