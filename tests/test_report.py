@@ -21,7 +21,7 @@ from shoal.models import lenet, mlp, normal, softmax_regression, xavier_uniform
 from shoal.optimizers import SGD, AdamW
 from shoal.report import Provenance, compose, write
 from shoal.report.configuration import described, model_name, spec_text
-from shoal.report.page import marked, numeric
+from shoal.report.page import marked, numeric, plain
 from shoal.report.writing import rows_csv
 from shoal.studies.section import Figure, Prose, Section, Table
 from shoal.study import Config, Grid, Study
@@ -154,7 +154,7 @@ def test_what_belongs_together_stays_on_one_line():
     assert tied("at lr 0.1 and batch 32, 4.9 × 10⁻⁴ ± .2") == "at lr~0.1 and batch~32, 4.9~×~10⁻⁴~±~.2"
     assert tied("after 10 epochs and 441 ms, lr · λ / 2") == "after 10~epochs and 441~ms, lr~·~λ~/~2"
     assert "2\N{WORD JOINER}/\N{WORD JOINER}λ" in str(marked("2/λ"))
-    assert tied("1 and 2 are") == "1 and 2 are"
+    assert tied("1 and 2 are; numbers after ± are") == "1 and 2 are; numbers after ± are"
     assert tied("`a / b`") == "<code>a / b</code>"
 
 
@@ -314,6 +314,10 @@ def test_configuration_in_words():
     rows = dict(described(two, [], [dataset()]))
     assert rows["model"].startswith("softmax regression, 7,850 parameters; LeNet")
     assert rows["seeds done"] == "none yet"
+
+
+def test_labels_for_people():
+    assert [plain(label) for label in ("lr 1.0", "batch_size 32", "lr 0.05")] == ["lr 1", "batch size 32", "lr 0.05"]
 
 
 def test_specs_and_models_have_readable_names():

@@ -38,6 +38,7 @@ def html(document: Document, drawings: Mapping[str, str], data: Mapping[str, str
         "marked": marked,
         "numeric": numeric,
         "broad": broad,
+        "plain": plain,
         "count": wording.count,
         "duration": wording.duration,
     }
@@ -68,10 +69,15 @@ def _words(part: str) -> str:
 
 def kept(text: str) -> str:
     """The same text with spaces that do not break within "n = 10 seeds", "lr 0.1", "4.9 × 10⁻⁴", "±" and "2/λ"."""
-    text = re.sub(r" ([=±×·]|/(?= )) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=[\w.%)]) ([=×·]|±(?= [\d.])|/(?= )) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
     text = re.sub(r"\b(lr|batch|epoch|filter|image|seed|N\(0,) (?=[\d.])", "\\1\N{NO-BREAK SPACE}", text)
     text = re.sub(rf"(?<=[\d.]) (?=(?:{UNITS})s?\b)", "\N{NO-BREAK SPACE}", text)
     return re.sub(r"(?<=\w)/(?=\w)", "\N{WORD JOINER}/\N{WORD JOINER}", text)
+
+
+def plain(label: str) -> str:
+    """A study's own label for people: "batch size 32", "lr 1"."""
+    return re.sub(r"(?<=\d)\.0\b", "", label.replace("_", " "))
 
 
 def numeric(cell: str) -> bool:
