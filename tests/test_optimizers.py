@@ -196,7 +196,8 @@ REFUSED: list[tuple[type, dict[str, Any], str]] = [
     (SGD, {"lr": 0}, r"SGD\(lr=0\)"),
     (SGD, {"lr": -0.1}, r"SGD\(lr=-0\.1\)"),
     (SGD, {"lr": float("nan")}, r"lr=nan"),
-    (SGD, {"lr": float("inf")}, r"lr=inf.*finite"),
+    (SGD, {"lr": float("inf")}, r"lr=inf.*<= 1e"),
+    (SGD, {"lr": float("nan")}, r"lr=nan.*finite"),
     (SGD, {"lr": "0.1"}, r"lr='0\.1'"),
     (SGD, {"lr": 0.1, "momentum": 1}, r"momentum=1"),
     (SGD, {"lr": 0.1, "nesterov": True}, r"needs a momentum. Use momentum=0\.9"),
@@ -208,7 +209,18 @@ REFUSED: list[tuple[type, dict[str, Any], str]] = [
     (Exponential, {"factor_each": 0}, r"factor_each=0"),
     (Cosine, {"epochs": 2, "floor": 2}, r"floor=2"),
     (WarmUp, {"epochs": 0}, r"epochs=0"),
+    (SGD, {"lr": 1e31}, r"lr=1e\+31\): Expected `float` <= 1e\+30"),
+    (SGD, {"lr": 1e-31}, r"lr=1e-31\): Expected `float` >= 1e-30"),
+    (SGD, {"lr": 0.1, "weight_decay": 1e31}, r"weight_decay=1e\+31"),
+    (Adam, {"eps": 1e-40}, r"eps=1e-40"),
+    (Exponential, {"factor_each": 1e300}, r"factor_each=1e\+300"),
+    (StepDecay, {"every": 1, "factor_each": 1e-300}, r"factor_each=1e-300"),
 ]
+
+
+@pytest.mark.parametrize("schedule", [Exponential(1e30), StepDecay(1, 1e30), WarmUp(1, Exponential(10.0))])
+def test_a_rate_that_grows_without_end_stays_one_that_float32_can_hold(schedule: Schedule) -> None:
+    assert learning_rates(SGD(lr=1e10), schedule, 1000, 2) == pytest.approx([1e30, 1e30])
 
 
 @pytest.mark.parametrize(("kind", "arguments", "message"), REFUSED, ids=lambda value: str(value)[:40])

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configs, runs, grids and studies: plain data that checks itself, with hashes that say what is the same."""
 
+import functools
+
 import msgspec
+import numpy as np
 import pytest
 
 from fakes import MODEL, tiny_config
 from shoal.errors import StudyError
-from shoal.models import Model, normal
+from shoal.models import Model, lenet, normal, xavier_uniform
 from shoal.optimizers import SGD, Adam, Cosine
 from shoal.study import Config, Grid, Run, Study
 
@@ -68,7 +71,18 @@ def test_a_display_name_is_not_content():
         ("batch_size", 0, r"batch_size=0"),
         ("holdout", -1, r"holdout=-1"),
         ("data", 3, r"data=3"),
-        ("optimizer", "sgd", r"optimizer='sgd'"),
+        ("epochs", 2**40, r"epochs=1099511627776\): Expected `int` <= 2147483647"),
+        ("batch_size", 10**12, r"batch_size=1000000000000\): Expected `int` <= 2147483647"),
+        ("optimizer", "sgd", r"optimizer='sgd'\): Expected one of SGD\(\.\.\.\), Adam\(\), AdamW\(\), got 'sgd'\.$"),
+        ("optimizer", SGD, r"optimizer=SGD\): .*, got SGD\. Use SGD\(\.\.\.\)\.$"),
+        ("optimizer", Cosine(3), r"got Cosine\(epochs=3, floor=0\.0\)\.$"),
+        ("model", lenet, r"model=lenet\): Expected Model\(\.\.\.\), got lenet\. Use lenet\(\)\.$"),
+        (
+            "init",
+            xavier_uniform,
+            r"Expected one of xavier_uniform\(\), .*, got xavier_uniform\. Use xavier_uniform\(\)\.$",
+        ),
+        ("init", "xavier", r"Expected one of xavier_uniform\(\), kaiming_uniform\(\), .*normal\(\), got 'xavier'\.$"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value(field, value, words):
@@ -76,7 +90,61 @@ def test_a_wrong_field_is_named_with_its_value(field, value, words):
         tiny_config().replace(**{field: value})
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**70, 0.5, True])
+def test_a_seed_is_one_that_a_store_can_hold(seed):
+    Run(tiny_config(), 2**63 - 1)
+    with pytest.raises(StudyError, match="Run\\(seed="):
+        Run(tiny_config(), seed)
+    with pytest.raises(StudyError, match=f"seeds=.*: {seed} is no seed"):
+        study(Grid(lr=[0.1]), seeds=[0, seed])
+
+
+def test_numbers_of_numpy_are_numbers():
+    config = tiny_config().replace(optimizer=Adam(np.float64(0.1), (np.float64(0.8), 0.99)), epochs=np.int32(3))
+    plain = tiny_config().replace(optimizer=Adam(0.1, (0.8, 0.99)), epochs=3)
+    assert (config, config.hash) == (plain, plain.hash)
+    assert type(config.optimizer.lr) is float
+    assert Run(config, np.int64(3)) == Run(plain, 3)
+
+
 # ---- grids and studies --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [np.geomspace(0.25, 1, 3), list(np.geomspace(0.25, 1, 3)), (0.25, 0.5, 1.0)])
+def test_a_grid_takes_arrays_and_their_numbers(values):
+    grid = Grid(lr=values)
+    assert repr(grid) == "Grid(lr=[0.25, 0.5, 1.0])"
+    assert [point.config.optimizer.lr for point in study(grid).points] == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("unnamed", [[0.1, 0.2], {"lr": [0.1]}])
+def test_a_grid_of_values_without_a_name_is_refused(unnamed):
+    with pytest.raises(StudyError, match=r"Grid\([\[{].*\): the values need a name\. Use Grid\(lr="):
+        Grid(unnamed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": 3}, r"Study\(name=3\): expected lower-case words"),
+        ({"config": 3}, "rates: config=3: expected a function"),
+        ({"grid": {"lr": [0.1]}}, r"rates: grid=\{'lr': \[0\.1\]\}: expected a Grid"),
+        ({"seeds": 5}, r"rates: seeds=5: expected at least one seed, each once: range\(5\)"),
+        ({"seeds": ["one"]}, "'one' is no seed. Expected `int`, got `str`"),
+        ({"seeds": range(-1, 3)}, "-1 is no seed"),
+        ({"seeds": [[0]]}, r"\[0\] is no seed"),
+        ({"config": functools.partial(tiny_config, rate=1)}, "rates: config cannot be called: .* incorrect arguments"),
+        ({"config": functools.partial(lambda rate: 1)}, r"names lr, but config\(rate\) takes other arguments"),
+        ({"config": dict}, "dict cannot be called: no signature"),
+    ],
+)
+def test_what_is_no_part_of_a_study_is_named(arguments, words):
+    with pytest.raises(StudyError, match=words):
+        Study(**{"name": "rates", "config": tiny_config, "grid": Grid(lr=[0.1])} | arguments)
+
+
+def test_seeds_may_come_from_numpy():
+    assert study(Grid(lr=[0.1]), seeds=np.arange(3)).seeds == (0, 1, 2)
 
 
 def test_a_grid_crosses_its_values_in_order():
@@ -89,7 +157,7 @@ def test_a_grid_crosses_its_values_in_order():
     ]
 
 
-@pytest.mark.parametrize("values", ["relu", [], 3, [1, 1]])
+@pytest.mark.parametrize("values", ["relu", [], 3, [1, 1], {"a": 1}, {1, 2}, np.ones((2, 2)), np.ones(2), np.ones(0)])
 def test_a_grid_of_no_list_is_refused(values):
     with pytest.raises(StudyError, match=r"Grid\(lr="):
         Grid(lr=values)

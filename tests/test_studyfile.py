@@ -48,7 +48,7 @@ def test_a_file_gives_its_studies_and_its_data(write):
         ("x = 1\nimport no_such_thing_at_all\n", r"mine\.py:2: ModuleNotFoundError"),
         ("raise SystemExit(3)\n", r"mine\.py:1: SystemExit: 3"),
         ("def f():\n    raise ValueError('no')\n\nf()\n", r"mine\.py:2: ValueError: no"),
-        (GOOD.replace("lr=lr", "lr=-lr"), r"mine\.py:9: SGD\(lr=-0\.1\): Expected `float` > 0"),
+        (GOOD.replace("lr=lr", "lr=-lr"), r"mine\.py:9: SGD\(lr=-0\.1\): Expected `float` >= 1e-30"),
         (GOOD.replace("Grid(lr", "Grid(rate"), r"mine\.py:11: rates: the grid names rate"),
         ("x = 1\n", r"mine\.py defines no study\. Put `study = Study"),
         ("", r"mine\.py defines no study"),

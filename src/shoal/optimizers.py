@@ -6,7 +6,7 @@ The formulas stand once in words here, once in NumPy (`engines/reference.py`) an
 a pure function of the step.
 """
 
-from math import cos, pi
+from math import cos, inf, pi
 from typing import Annotated
 
 import numpy as np
@@ -15,10 +15,13 @@ from msgspec import Meta
 from shoal.errors import StudyError
 from shoal.spec import Spec
 
-Rate = Annotated[float, Meta(gt=0)]
+LEAST, MOST = 1e-30, 1e30
+"""Well inside float32: beyond, engines of different precision would not compute the same."""
+
+Rate = Annotated[float, Meta(ge=LEAST, le=MOST)]
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
-Decay = Annotated[float, Meta(ge=0)]
-Epochs = Annotated[int, Meta(ge=1)]
+Decay = Annotated[float, Meta(ge=0, le=MOST)]
+Epochs = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class SGD(Spec, frozen=True, tag=True):
@@ -98,19 +101,19 @@ class StepDecay(Spec, frozen=True, tag=True):
     """Multiplied by ``factor_each`` after every ``every`` epochs."""
 
     every: Epochs
-    factor_each: Annotated[float, Meta(gt=0)] = 0.1
+    factor_each: Rate = 0.1
 
     def factor(self, epoch: float) -> float:
-        return self.factor_each ** (int(epoch) // self.every)
+        return _power(self.factor_each, int(epoch) // self.every)
 
 
 class Exponential(Spec, frozen=True, tag=True):
     """Multiplied by ``factor_each`` after every epoch."""
 
-    factor_each: Annotated[float, Meta(gt=0)]
+    factor_each: Rate
 
     def factor(self, epoch: float) -> float:
-        return self.factor_each ** int(epoch)
+        return _power(self.factor_each, int(epoch))
 
 
 class Cosine(Spec, frozen=True, tag=True):
@@ -140,6 +143,14 @@ class WarmUp(Spec, frozen=True, tag=True):
 Schedule = Constant | StepDecay | Exponential | Cosine | WarmUp
 
 
+def _power(factor: float, times: int) -> float:
+    """``factor ** times``, infinite where Python would raise."""
+    try:
+        return factor**times
+    except OverflowError:
+        return inf
+
+
 def learning_rates(optimizer: Optimizer, schedule: Schedule, epoch: int, steps: int) -> np.ndarray:
     """The learning rate of every step of one epoch.
 
@@ -148,8 +159,9 @@ def learning_rates(optimizer: Optimizer, schedule: Schedule, epoch: int, steps: 
         steps: steps in an epoch.
 
     Returns:
-        float64 (steps,). Step ``i`` is at epoch ``epoch + i / steps``; a warm-up counts the step it is on
-        as done, so that its first step is not wasted on a rate of zero.
+        float64 (steps,), at most `MOST`. Step ``i`` is at epoch ``epoch + i / steps``; a warm-up counts the step
+        it is on as done, so that its first step is not wasted on a rate of zero.
     """
     ahead = 1 if isinstance(schedule, WarmUp) and epoch < schedule.epochs else 0
-    return np.array([optimizer.lr * schedule.factor(epoch + (step + ahead) / steps) for step in range(steps)])
+    rates = (optimizer.lr * schedule.factor(epoch + (step + ahead) / steps) for step in range(steps))
+    return np.array([min(rate, MOST) for rate in rates])

@@ -7,8 +7,9 @@ equal their default are left out of that JSON, so a field added later does not c
 """
 
 import hashlib
+import inspect
 import math
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args, get_origin
 
 import msgspec
 
@@ -18,22 +19,28 @@ from shoal.errors import StudyError, UsageError
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A frozen struct whose fields are checked against their types and bounds.
 
-    Raises the class's ``error`` (a `UsageError`), naming the field and the value.
+    Raises the class's ``error`` (a `UsageError`), naming the field and the value. NumPy's scalars are taken as
+    Python's own numbers.
     """
 
     error: ClassVar[type[UsageError]] = StudyError
+    typed: ClassVar[str] = ""
+    """What people call to make one, where that is not the class."""
 
     def __post_init__(self) -> None:
         for field in msgspec.structs.fields(self):
-            value = getattr(self, field.name)
+            value = plain(getattr(self, field.name))
             try:
                 checked = msgspec.convert(value, field.type)
             except msgspec.ValidationError as reason:
-                raise self.error(f"{type(self).__name__}({field.name}={value!r}): {reason}") from None
+                raise self._refusal(field.name, value, _misfit(field.type, value) or str(reason)) from None
             if isinstance(checked, float) and not math.isfinite(checked):
-                raise self.error(f"{type(self).__name__}({field.name}={value!r}): expected a finite number")
+                raise self._refusal(field.name, value, "expected a finite number")
             msgspec.structs.force_setattr(self, field.name, checked)
         self.check()
+
+    def _refusal(self, field: str, value: object, reason: str) -> UsageError:
+        return self.error(f"{type(self).__name__}({field}={_shown(value)}): {reason}")
 
     def check(self) -> None:
         """Raise if the fields, each right alone, make no sense together."""
@@ -56,6 +63,44 @@ def content_hash(content: Any) -> str:
     """Sixteen hex digits of the SHA-256 of plain data, whatever the order of its keys."""
     encoded = msgspec.json.encode(content, order="deterministic")
     return hashlib.sha256(encoded).hexdigest()[:16]
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar, which its empty shape tells, as Python's own number; also inside lists and tuples."""
+    if type(value) in (list, tuple):
+        return type(value)(plain(item) for item in value)
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def is_name(value: object) -> bool:
+    """Whether it is lower-case words joined by hyphens: ``"learning-rates"``."""
+    return isinstance(value, str) and all(word.isalnum() and word == word.lower() for word in value.split("-"))
+
+
+def _misfit(kind: Any, value: Any) -> str:
+    """What is expected, by name, where a spec is and something else stands: msgspec only speaks of an `object`."""
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+        kind = get_args(kind)[0]
+        value = next((item for item in value if not isinstance(item, get_args(kind) or kind)), value)
+    allowed = [spec for spec in get_args(kind) or (kind,) if isinstance(spec, type) and issubclass(spec, Spec)]
+    if not allowed or isinstance(value, dict):
+        return ""
+    found = f"Expected {'one of ' * (len(allowed) > 1)}{', '.join(map(_call, allowed))}, got {_shown(value)}."
+    return f"{found} Use {_call(value)}." if value in allowed or inspect.isfunction(value) else found
+
+
+def _call(made_by: Any) -> str:
+    """``"SGD(...)"``, or ``"Flatten()"`` where nothing has to be given."""
+    given = inspect.signature(made_by).parameters.values()
+    needs = any(one.default is one.empty and one.kind is not one.VAR_POSITIONAL for one in given)
+    name = getattr(made_by, "typed", "") or made_by.__name__
+    return f"{name}(...)" if needs else f"{name}()"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))}{',' * (len(value) == 1)})"
+    return value.__name__ if inspect.isclass(value) or inspect.isfunction(value) else repr(value)
 
 
 def _without_names(content: Any) -> Any:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 from shoal.errors import StudyError
 from shoal.models import Init, Model, XavierUniform
-from shoal.optimizers import Constant, Optimizer, Schedule
-from shoal.spec import Spec, content_hash
+from shoal.optimizers import Constant, Epochs, Optimizer, Schedule
+from shoal.spec import Spec, content_hash, is_name, plain
+
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Config(Spec, frozen=True, kw_only=True):
@@ -36,12 +39,12 @@ class Config(Spec, frozen=True, kw_only=True):
     data: str
     model: Model
     optimizer: Optimizer
-    epochs: Annotated[int, Meta(ge=1)]
-    batch_size: Annotated[int, Meta(ge=1)] = 256
+    epochs: Epochs
+    batch_size: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 256
     init: Init = XavierUniform()
     schedule: Schedule = Constant()
     standardize: bool = False
-    holdout: Annotated[int, Meta(ge=0)] = 0
+    holdout: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
 
     @property
     def trajectory(self) -> str:
@@ -55,7 +58,7 @@ class Run(Spec, frozen=True):
     """One replicate of a config: the unit that is trained, stored and compared."""
 
     config: Config
-    seed: Annotated[int, Meta(ge=0)]
+    seed: Seed
 
     @property
     def trajectory(self) -> str:
@@ -66,17 +69,29 @@ class Run(Spec, frozen=True):
 class Grid:
     """Named values to cross: ``Grid(lr=[0.1, 0.5], batch_size=[32, 256])`` has four points.
 
+    Values are a list, a tuple, a range or a NumPy array of one dimension.
+
     Raises:
-        StudyError: a value list is empty, repeated or not a list.
+        StudyError: values without a name, or none, or one twice, or no list.
     """
 
-    def __init__(self, **values: Sequence[Any]) -> None:
-        for name, options in values.items():
-            if isinstance(options, str) or not isinstance(options, Sequence | range) or not options:
-                raise StudyError(f"Grid({name}={options!r}): expected a list of at least one value. Use [{options!r}].")
-            if any(option in options[:index] for index, option in enumerate(options)):
-                raise StudyError(f"Grid({name}={options!r}): the same value stands twice. Remove one.")
-        self.values = {name: tuple(options) for name, options in values.items()}
+    def __init__(self, *unnamed: object, **values: Sequence[Any]) -> None:
+        if unnamed:
+            raise StudyError(
+                f"Grid({unnamed[0]!r}): the values need a name. Use Grid(lr=[...]), or Grid(**dictionary)."
+            )
+        self.values = {name: self._options(name, options) for name, options in values.items()}
+
+    @staticmethod
+    def _options(name: str, given: Any) -> tuple[Any, ...]:
+        options = _listed(given)
+        if not options:
+            raise StudyError(
+                f"Grid({name}={given!r}): expected a list of at least one value, as in Grid({name}=[1, 2])."
+            )
+        if any(option in options[:index] for index, option in enumerate(options)):
+            raise StudyError(f"Grid({name}={given!r}): the same value stands twice. Remove one.")
+        return options
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for combination in itertools.product(*self.values.values()):
@@ -84,6 +99,13 @@ class Grid:
 
     def __repr__(self) -> str:
         return f"Grid({', '.join(f'{name}={list(options)}' for name, options in self.values.items())})"
+
+
+def _listed(values: Any) -> tuple[Any, ...]:
+    """The values of a list, tuple, range or array of one dimension, NumPy's numbers as Python's; else none."""
+    if getattr(values, "ndim", 0) == 1:
+        return tuple(values.tolist())
+    return tuple(map(plain, values)) if isinstance(values, Sequence) and not isinstance(values, str) else ()
 
 
 @dataclass(frozen=True)
@@ -129,10 +151,13 @@ class Study:
     points: tuple[Point, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name or not all(word.isalnum() and word == word.lower() for word in self.name.split("-")):
+        if not is_name(self.name):
             raise StudyError(f"Study(name={self.name!r}): expected lower-case words joined by hyphens.")
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise StudyError(f"{self.name}: seeds={self.seeds!r}: expected at least one seed, each once.")
+        if not callable(self.config):
+            raise StudyError(f"{self.name}: config={self.config!r}: expected a function from grid values to a Config.")
+        if not isinstance(self.grid, Grid):
+            raise StudyError(f"{self.name}: grid={self.grid!r}: expected a Grid, as in Grid(lr=[0.1, 0.5]).")
+        object.__setattr__(self, "seeds", self._checked_seeds())
         object.__setattr__(self, "points", tuple(self._build(values) for values in self.grid))
         seen: dict[str, str] = {}
         for point in self.points:
@@ -140,18 +165,33 @@ class Study:
             if other != point.label:
                 raise StudyError(f"{self.name}: {other!r} and {point.label!r} are the same config. Remove one.")
 
+    def _checked_seeds(self) -> Sequence[int]:
+        seeds = self.seeds if isinstance(self.seeds, range) else _listed(self.seeds)
+        for seed in seeds[:: max(len(seeds) - 1, 1)] if isinstance(seeds, range) else seeds:
+            try:
+                msgspec.convert(seed, Seed)
+            except msgspec.ValidationError as reason:
+                raise StudyError(f"{self.name}: seeds={self.seeds!r}: {seed!r} is no seed. {reason}.") from None
+        if not seeds or len(set(seeds)) != len(seeds):
+            raise StudyError(f"{self.name}: seeds={self.seeds!r}: expected at least one seed, each once: range(5).")
+        return seeds
+
     def _build(self, values: dict[str, Any]) -> Point:
+        name = getattr(self.config, "__name__", "config")
         try:
-            inspect.signature(self.config).bind(**values)
+            takes = inspect.signature(self.config)
+        except (TypeError, ValueError) as reason:
+            raise StudyError(f"{self.name}: {name} cannot be called: {reason}. Write it as a function.") from None
+        try:
+            takes.bind(**values)
         except TypeError as reason:
-            takes = ", ".join(inspect.signature(self.config).parameters)
             raise StudyError(
-                f"{self.name}: the grid names {', '.join(values) or 'nothing'}, but {self.config.__name__}({takes}) "
-                f"takes other arguments ({reason}). Use the same names."
+                f"{self.name}: the grid names {', '.join(values) or 'nothing'}, but "
+                f"{name}({', '.join(takes.parameters)}) takes other arguments ({reason}). Use the same names."
             ) from None
         config = self.config(**values)
         if not isinstance(config, Config):
-            raise StudyError(f"{self.name}: {self.config.__name__}({values}) returned {config!r}, not a Config.")
+            raise StudyError(f"{self.name}: {name}({values}) returned {config!r}, not a Config.")
         return Point(values, config)
 
     def runs(self, seeds: Sequence[int] | None = None) -> list[Run]:
