@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shoal.errors import ModelError
+from shoal.errors import ModelError, UsageError
 from shoal.models import (
     AvgPool2d,
     Conv2d,
@@ -112,6 +112,8 @@ def test_summary_and_its_table() -> None:
         "Linear(256, 10)          10       2,570    5,120\n"
         "MLP 784–256–10 relu             203,530  406,784"
     )
+    assert str(mlp(256).summary()) == str(mlp(256)), "print(model.summary()) shows the table"
+    assert mlp(256).summary()[1] == ("Linear(784, 256)", (256,), 200_960, 401_408)
     assert sum(row.parameters for row in lenet().summary()) == lenet().parameter_count
 
 
@@ -217,6 +219,21 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "activation='gelu' is not known. Use one of 'relu', 'sigmoid', 'tanh'.",
     ),
     "an unknown pooling": (lambda: lenet(pooling="min"), "pooling='min' is not known. Use one of 'avg', 'max'."),
+    "nothing to learn": (
+        lambda: Model((Flatten(), ReLU())),
+        "model has nothing to learn. Add a layer with weights: Linear(784, classes).",
+    ),
+    "a layer by its name": (
+        lambda: Model((Flatten(), "relu")),
+        "Model(layers=(Flatten(), 'relu')): Expected one of Linear(...), Conv2d(...), MaxPool2d(...), "
+        "AvgPool2d(...), Flatten(), ReLU(), Sigmoid(), Tanh(), got 'relu'.",
+    ),
+    "a layer's class": (
+        lambda: Model((Flatten,)),
+        "Model(layers=(Flatten,)): Expected one of Linear(...), Conv2d(...), MaxPool2d(...), "
+        "AvgPool2d(...), Flatten(), ReLU(), Sigmoid(), Tanh(), got Flatten. Use Flatten().",
+    ),
+    "a spread beyond float32": (lambda: normal(1e300), "Normal(std=1e+300): Expected `float` <= 1e+30"),
     "a flat input shape": (
         lambda: Model((Linear(4, 2),), input_shape=(4,)),
         "Model(input_shape=(4,)): Expected `array` of length 3, got 1",
@@ -227,7 +244,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refusals(name: str) -> None:
     build, message = REFUSED[name]
-    with pytest.raises(ModelError) as refused:
+    with pytest.raises(UsageError) as refused:
         build()
     assert str(refused.value) == message
 

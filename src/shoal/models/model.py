@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model: a chain of layers that fit together, and the models of the report. Nothing here computes."""
 
+from collections.abc import Iterable
 from math import prod
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, Self, TypeVar
 
 from shoal.errors import ModelError, UsageError
 from shoal.models.layers import (
@@ -35,6 +36,26 @@ class LayerSummary(NamedTuple):
     flops: int
 
 
+class Summary(tuple[LayerSummary, ...]):
+    """The rows of `Model.summary`; printed, a table with the totals below."""
+
+    name: str
+
+    def __new__(cls, rows: Iterable[LayerSummary], name: str) -> Self:
+        summary = super().__new__(cls, rows)
+        summary.name = name
+        return summary
+
+    def __str__(self) -> str:
+        rows = [("layer", "output", "parameters", "FLOPs")]
+        rows += [(row.layer, show(row.output_shape), f"{row.parameters:,}", f"{row.flops:,}") for row in self]
+        rows += [(self.name, "", f"{sum(row.parameters for row in self):,}", f"{sum(row.flops for row in self):,}")]
+        wide = [max(len(row[column]) for row in rows) for column in range(4)]
+        return "\n".join(
+            f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c:>{wide[2]}}  {d:>{wide[3]}}".rstrip() for a, b, c, d in rows
+        )
+
+
 class Model(Spec, frozen=True):
     """A chain of layers from one image to one logit per class.
 
@@ -61,6 +82,10 @@ class Model(Spec, frozen=True):
             raise ModelError(
                 f"{self.name} ends with {show(output)}, but a model ends with one number per class. "
                 f"Add Flatten() and Linear({prod(output)}, classes)."
+            )
+        if not self.parameters():
+            raise ModelError(
+                f"{self.name} has nothing to learn. Add a layer with weights: Linear({output[0]}, classes)."
             )
 
     def shapes(self) -> tuple[Shape, ...]:
@@ -99,10 +124,10 @@ class Model(Spec, frozen=True):
         weighted = [row.flops for row in self.summary() if row.parameters]
         return self.flops + 2 * sum(weighted) - sum(weighted[:1])
 
-    def summary(self) -> tuple[LayerSummary, ...]:
-        """Layer, output shape, parameters and forward operations, a row per layer."""
+    def summary(self) -> Summary:
+        """Layer, output shape, parameters and forward operations, a row per layer; ``print`` shows a table."""
         shapes = self.shapes()
-        return tuple(
+        rows = (
             LayerSummary(
                 layer=describe(layer),
                 output_shape=after,
@@ -111,15 +136,10 @@ class Model(Spec, frozen=True):
             )
             for layer, before, after in zip(self.layers, shapes, shapes[1:], strict=False)
         )
+        return Summary(rows, self.name)
 
     def __str__(self) -> str:
-        rows = [("layer", "output", "parameters", "FLOPs")]
-        rows += [(r.layer, show(r.output_shape), f"{r.parameters:,}", f"{r.flops:,}") for r in self.summary()]
-        rows += [(self.name, "", f"{self.parameter_count:,}", f"{self.flops:,}")]
-        wide = [max(len(row[column]) for row in rows) for column in range(4)]
-        return "\n".join(
-            f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c:>{wide[2]}}  {d:>{wide[3]}}".rstrip() for a, b, c, d in rows
-        )
+        return str(self.summary())
 
 
 # ---- the models of the report -------------------------------------------------------------------------
