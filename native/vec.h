@@ -25,16 +25,16 @@ namespace shoal::SHOAL_ISA {
 
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
-constexpr int ACCUMULATORS = 24;  // of 32 registers; the rest hold an input and weights
+constexpr int REGISTERS = 32;
 #elif defined(__AVX2__)
 constexpr int LANES = 8;
-constexpr int ACCUMULATORS = 12;  // of 16
+constexpr int REGISTERS = 16;
 #elif defined(__ARM_NEON)
 constexpr int LANES = 4;
-constexpr int ACCUMULATORS = 24;  // of 32
+constexpr int REGISTERS = 32;
 #else
 constexpr int LANES = 4;
-constexpr int ACCUMULATORS = 8;  // of 16; without fma a product needs a register of its own
+constexpr int REGISTERS = 14;  // of 16: without fma a product needs one of its own
 #endif
 
 constexpr int VECS = TILE / LANES;

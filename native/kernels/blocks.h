@@ -4,6 +4,8 @@
 
 namespace shoal::SHOAL_ISA {
 
+constexpr int at_most(int bound, int x) { return x < bound ? x : bound; }
+
 // Cuts `count` into the fewest blocks of at most `largest`, as equal as they can be, and calls
 // visit(start, size) for each: 10 by at most 4 is 4, 3, 3 and not 4, 4, 2.
 template <typename Visit>

@@ -84,7 +84,8 @@ void convolve(const Convolution& conv, int channel) {
 
 template <int PIXELS, bool UNIT>
 struct Pixels {
-  static constexpr int MOST = ACCUMULATORS / PIXELS < 8 ? ACCUMULATORS / PIXELS : 8;
+  // The sums of a block, its weights and a pixel must fit into registers together.
+  static constexpr int MOST = at_most(8, (REGISTERS - 1) / (PIXELS + 1));
   template <int CHANNELS>
   struct Block {
     static void run(const Convolution& conv, int channel) { convolve<CHANNELS, PIXELS, UNIT>(conv, channel); }
@@ -100,7 +101,7 @@ struct Pixels {
     }
     int cost = 0;
     split(conv.out.channels, MOST, [&](int, int channels) {
-      const int loads = 2 * PIXELS + channels, products = channels * PIXELS;
+      const int loads = PIXELS + channels, products = channels * PIXELS;
       cost += columns * (products > loads ? products : loads) + 6 * blocks;
     });
     return cost;
@@ -177,7 +178,7 @@ constexpr int MOST_COLUMNS = 5;
 
 template <int COLUMNS>
 struct Columns {
-  static constexpr int MOST = ACCUMULATORS / COLUMNS < 8 ? ACCUMULATORS / COLUMNS : 8;
+  static constexpr int MOST = at_most(8, (REGISTERS - 1) / (COLUMNS + 1));
   template <int CHANNELS>
   struct Block {
     static void run(const Correlation& corr, int i, int ky, int kx, int channel) {

@@ -50,7 +50,8 @@ struct ProductBlock {
   }
 };
 
-constexpr int PRODUCT_BLOCK = ACCUMULATORS / VECS < 16 ? ACCUMULATORS / VECS : 16;
+// The sums of a block, an input and a weight must fit into registers together.
+constexpr int PRODUCT_BLOCK = at_most(16, (REGISTERS - VECS - 1) / VECS);
 
 void multiply(const Product& product, int N) {
   split(N, PRODUCT_BLOCK, [&](int n, int block) { pick<ProductBlock, PRODUCT_BLOCK>(block)(product, n); });
@@ -93,7 +94,7 @@ void outer_block(const OuterProduct& outer, int i, int o) {
 
 template <int COLS>
 void outer_columns(const OuterProduct& outer, int I, int o) {
-  constexpr int ROWS = ACCUMULATORS / COLS < 12 ? ACCUMULATORS / COLS : 12;
+  constexpr int ROWS = at_most(12, (REGISTERS - COLS - 1) / COLS);
   int i = 0;
   for (; i + ROWS <= I; i += ROWS) outer_block<ROWS, COLS>(outer, i, o);
   for (; i < I; ++i) outer_block<1, COLS>(outer, i, o);
