@@ -232,9 +232,12 @@ def test_state_is_named_after_its_parameter() -> None:
 
 # ---- divergence ---------------------------------------------------------------------------------------
 
+DEEP, FAR = mlp(8, 8, 8, 8, 8, classes=3, input_shape=TINY), SGD(lr=1e30, weight_decay=1e30)
+"""One step multiplies each of the six layers by 1e60: more than a float64 can hold."""
+
 
 def test_a_diverging_run_stops_at_its_step_and_disturbs_nobody() -> None:
-    wild, calm = Run(config(optimizer=SGD(lr=1e200)), 0), Run(config(), 0)
+    wild, calm = Run(config(model=DEEP, optimizer=FAR), 0), Run(config(), 0)
     records = train(wild, calm)
     last = [record for record in records if record.run == wild][-1]
     assert last.epoch == 1
@@ -257,7 +260,7 @@ def test_divergence_is_counted_over_the_whole_run() -> None:
 
 
 def test_a_non_finite_validation_loss_is_divergence_at_the_last_step() -> None:
-    run = Run(config(optimizer=SGD(lr=1e308), batch_size=90), 0)
+    run = Run(config(model=DEEP, optimizer=FAR, batch_size=90), 0)
     record = train(run)[-1]
     assert (record.epoch, record.diverged_at) == (1, 0)
     assert np.isfinite(record.train_loss)

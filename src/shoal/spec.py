@@ -8,7 +8,6 @@ equal their default are left out of that JSON, so a field added later does not c
 
 import hashlib
 import inspect
-import math
 from typing import Any, ClassVar, Self, get_args, get_origin
 
 import msgspec
@@ -33,14 +32,10 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             try:
                 checked = msgspec.convert(value, field.type)
             except msgspec.ValidationError as reason:
-                raise self._refusal(field.name, value, _misfit(field.type, value) or str(reason)) from None
-            if isinstance(checked, float) and not math.isfinite(checked):
-                raise self._refusal(field.name, value, "expected a finite number")
+                what = f"{type(self).__name__}({field.name}={_shown(value)})"
+                raise self.error(f"{what}: {_misfit(field.type, value) or reason}") from None
             msgspec.structs.force_setattr(self, field.name, checked)
         self.check()
-
-    def _refusal(self, field: str, value: object, reason: str) -> UsageError:
-        return self.error(f"{type(self).__name__}({field}={_shown(value)}): {reason}")
 
     def check(self) -> None:
         """Raise if the fields, each right alone, make no sense together."""
