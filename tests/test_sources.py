@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from shoal import data
-from shoal.data import idx, sources
+from shoal.data import dataset, idx, sources
 from shoal.errors import DataError, DataMissing, UsageError
 
 SHAPES = dict(zip(sources.NAMES, [(4,), (4, 28, 28), (6,), (6, 28, 28)], strict=True))
@@ -369,10 +369,37 @@ def test_the_name_follows_the_content() -> None:
     assert names[0].startswith("arrays-")
 
 
+@pytest.mark.parametrize("test", [None, (IMAGES[:9].copy(), LABELS[:9].astype(np.uint16))])
+def test_what_has_a_name_cannot_be_changed(test: tuple[np.ndarray, np.ndarray] | None) -> None:
+    """Runs are stored under a name that tells the content; the arrays are the caller's, to do with as they like."""
+    images, labels = IMAGES[:, np.newaxis].copy(), LABELS.astype(np.uint16)
+    mine = data.from_arrays(images, labels, "abc", test=test)
+    before = dict(mine.sha256)
+    for array in (images, labels, *(test or ())):
+        array[:] = 0
+    assert dataset.fingerprints(mine.train, mine.test) == before
+    for split in (mine.train, mine.test):
+        for values in (split.images, split.labels):
+            with pytest.raises(ValueError, match="read-only"):
+                values[0] = 1
+
+
+def test_pixels_that_are_all_alike_cannot_be_standardized() -> None:
+    blank = data.from_arrays(np.full((14, 2, 2), 7, np.uint8), LABELS[:14], "abc")
+    with pytest.raises(DataError, match=r"every training pixel is 7, .* Use standardize=False"):
+        _ = blank.moments
+
+
 @pytest.mark.parametrize(
     ("change", "error", "says"),
     [
         ({"images": IMAGES / 255}, DataError, "float64"),
+        ({"images": IMAGES[:, :0]}, DataError, r"images of uint8 \(20, 1, 0, 4\) have no pixels"),
+        ({"classes": 3}, DataError, r"from_arrays\(classes=3\): expected one or more names"),
+        ({"name": 3}, UsageError, r"from_arrays\(name=3\)"),
+        ({"test_fraction": "0.5"}, UsageError, r"test_fraction='0\.5'"),
+        ({"test": (IMAGES, LABELS, LABELS)}, UsageError, r"Use test=\(images, labels\)"),
+        ({"test": 3}, UsageError, r"Use test=\(images, labels\)"),
         ({"images": IMAGES[0]}, DataError, "expected uint8"),
         ({"labels": LABELS[:-1]}, DataError, "20 images and 19 labels"),
         ({"labels": LABELS / 1}, DataError, "expected integers"),

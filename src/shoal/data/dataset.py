@@ -5,7 +5,7 @@ It checks that images and labels fit each other and knows how to be built from o
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,13 +14,14 @@ import numpy as np
 from shoal import streams
 from shoal.data import idx
 from shoal.errors import DataError, UsageError
+from shoal.spec import is_name
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and labels: uint8 (n, channels, height, width) and uint16 (n,), contiguous.
+    """Images and labels: uint8 (n, channels, height, width) and uint16 (n,), contiguous, neither empty.
 
     Raises:
         DataError: they are something else.
@@ -39,6 +40,10 @@ class Split:
                 )
         if len(self.images) != len(self.labels) or not len(self.labels):
             raise DataError(f"{len(self.images):,} images and {len(self.labels):,} labels: expected as many, and some.")
+        if not self.images.size:
+            raise DataError(
+                f"images of {_kind(self.images)} have no pixels: expected at least one channel, row, column."
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,9 +93,18 @@ class Dataset:
 
     @cached_property
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation of the training split's bytes."""
+        """Mean and standard deviation of the training split's bytes.
+
+        Raises:
+            DataError: all of them are the same.
+        """
         counts = np.bincount(self.train.images.ravel(), minlength=256).astype(np.float64)
         values = np.arange(256)
+        if np.count_nonzero(counts) == 1:
+            raise DataError(
+                f"{self.name}: every training pixel is {counts.argmax()}, so there is no deviation to scale by. "
+                f"Use standardize=False, or images that differ."
+            )
         mean = float(counts @ values / counts.sum())
         return mean, float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
 
@@ -104,7 +118,7 @@ def from_arrays(
     test_fraction: float = 1 / 7,
     name: str = "arrays",
 ) -> Dataset:
-    """A data set of one's own.
+    """A data set of one's own: a copy that nobody can change, since its name tells its content.
 
     Args:
         images: uint8 (n, height, width) or (n, channels, height, width), training images or all of them.
@@ -117,15 +131,19 @@ def from_arrays(
 
     Raises:
         DataError: arrays of the wrong type or shape, or labels without a class.
-        UsageError: a ``test_fraction`` that leaves a split empty, or a name that is none.
+        UsageError: a ``test_fraction`` that leaves a split empty, a name that is none, a ``test`` that is no pair.
     """
-    if not name or not all(word.isalnum() and word == word.lower() for word in name.split("-")):
+    if not is_name(name):
         raise UsageError(f"from_arrays(name={name!r}): expected lower-case words joined by hyphens.")
-    names = tuple(str(label) for label in classes)
+    names = tuple(map(str, classes)) if isinstance(classes, Iterable) else ()
     if len(set(names)) != len(names) or not names:
-        raise DataError(f"from_arrays(classes={list(names)}): expected one or more names, each once.")
-    whole = _split(images, labels, "training" if test is not None else "all")
-    train, tested = (whole, _split(*test, "test")) if test is not None else _divide(whole, test_fraction)
+        raise DataError(f"from_arrays(classes={classes!r}): expected one or more names, each once.")
+    if test is None:
+        train, tested = _divide(_split(images, labels, "all"), test_fraction)
+    elif isinstance(test, tuple | list) and len(test) == 2:
+        train, tested = _copied(_split(images, labels, "training")), _copied(_split(*test, "test"))
+    else:
+        raise UsageError("from_arrays(test=...): expected a pair. Use test=(images, labels).")
     hashes = fingerprints(train, tested)
     content = hashlib.sha256("\n".join([*hashes.values(), *names]).encode()).hexdigest()
     return Dataset(f"{name}-{content[:8]}", names, train, tested, "arrays in memory", hashes)
@@ -157,15 +175,23 @@ def _split(images: np.ndarray, labels: np.ndarray, which: str) -> Split:
 
 
 def _divide(whole: Split, fraction: float) -> tuple[Split, Split]:
-    held = round(len(whole) * fraction) if 0 < fraction < 1 else 0
+    usable = isinstance(fraction, int | float | np.number) and 0 < fraction < 1
+    held = round(len(whole) * float(fraction)) if usable else 0
     if not 0 < held < len(whole):
         raise UsageError(
             f"from_arrays(test_fraction={fraction!r}) of {len(whole):,} images leaves a split empty. "
             f"Use a number between 0 and 1, or give test=(images, labels)."
         )
-    parts = streams.holdout(len(whole), held)
-    train, test = (Split(whole.images[part], whole.labels[part]) for part in parts)
-    return train, test
+    train, test = streams.holdout(len(whole), held)
+    return _copied(whole, train), _copied(whole, test)
+
+
+def _copied(split: Split, part: np.ndarray | slice = slice(None)) -> Split:
+    """A part of a split, whole if not given, in memory of its own that is read-only."""
+    copies = np.array(split.images[part]), np.array(split.labels[part])
+    for copy in copies:
+        copy.flags.writeable = False
+    return Split(*copies)
 
 
 def _kind(values: np.ndarray) -> str:
