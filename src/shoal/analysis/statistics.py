@@ -56,7 +56,7 @@ def mean_band(values: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, 
     return mean, low, high
 
 
-def t_quantile(freedom: int, confidence: float = 0.95) -> float:
+def t_quantile(freedom: float, confidence: float = 0.95) -> float:
     """How many standard errors a two-sided interval reaches: 2.262 for nine degrees of freedom at 95%."""
     from scipy.special import stdtrit
 

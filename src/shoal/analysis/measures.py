@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measures of a run by name, fixed before anything is trained: what claims and comparisons may ask for.
+
+A measure makes one number per seed of a config's `Curves`, says which way is better and whether two configs are
+compared by difference or by ratio. A diverged run comes out as the worst value, a target not reached as infinity;
+none is ever NaN. Nothing here compares or judges.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from shoal.analysis import metrics
+from shoal.analysis.curves import Curves
+from shoal.errors import UsageError
+
+Scale = Literal["difference", "ratio"]
+Clock = Literal["epochs", "steps", "seconds"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number per run, and how to read it."""
+
+    name: str
+    """In words: "final validation loss"."""
+    of: Callable[[Curves], np.ndarray]
+    """(n,), a value per seed, never NaN."""
+    unit: str = ""
+    rising: bool = False
+    """Whether more is better."""
+    scale: Scale = "difference"
+    """How two configs are compared: losses and times by ratio, accuracies by difference."""
+
+
+def clock(curves: Curves, unit: Clock) -> np.ndarray:
+    """(n, E + 1): the epochs, steps or seconds of training that each point of a curve comes after."""
+    if unit == "seconds":
+        return np.cumsum(curves.seconds, axis=1)
+    each = 1 if unit == "epochs" else curves.steps_per_epoch
+    return np.broadcast_to(curves.epochs * float(each), curves.seconds.shape)
+
+
+def time_to(target: float, *, metric: str = "validation_loss", unit: Clock = "epochs") -> Measure:
+    """Epochs, steps or seconds until a curve first reaches a target; infinity for a run that never does."""
+    rising = metric.endswith("accuracy")
+
+    def of(curves: Curves) -> np.ndarray:
+        return metrics.time_to(clock(curves, unit), getattr(curves, metric), target, rising=rising)
+
+    return Measure(f"{unit} to a {metric.replace('_', ' ')} of {target:g}", of, unit, scale="ratio")
+
+
+def gained_by(epoch: int, metric: str = "validation_accuracy") -> Measure:
+    """The share of the whole run's gain that is there after ``epoch``; minus infinity for a run that gained nothing."""
+
+    def of(curves: Curves) -> np.ndarray:
+        return metrics.worst(metrics.gain_fraction(getattr(curves, metric), epoch), rising=True)
+
+    return Measure(f"share of the gain in {metric.replace('_', ' ')} by epoch {epoch}", of, rising=True)
+
+
+def late_slope(epochs: int = 5, metric: str = "validation_loss") -> Measure:
+    """The slope per epoch over the last ``epochs`` epochs."""
+    rising = metric.endswith("accuracy")
+
+    def of(curves: Curves) -> np.ndarray:
+        return metrics.worst(metrics.slope(getattr(curves, metric), epochs), rising=rising)
+
+    return Measure(f"slope of {metric.replace('_', ' ')} over the last {epochs} epochs", of, "per epoch", rising)
+
+
+def _step_noise(curves: Curves) -> np.ndarray:
+    return metrics.step_noise(curves.step_losses[:, -curves.steps_per_epoch :])
+
+
+def _gap(curves: Curves) -> np.ndarray:
+    return metrics.generalisation_gap(curves.train_accuracy, curves.validation_accuracy, rising=True)
+
+
+MEASURES = {
+    "loss": Measure(
+        "final validation loss", lambda curves: metrics.final(curves.validation_loss), "nats", scale="ratio"
+    ),
+    "accuracy": Measure(
+        "final validation accuracy", lambda curves: metrics.final(curves.validation_accuracy, rising=True), rising=True
+    ),
+    "train-loss": Measure(
+        "final training loss", lambda curves: metrics.final(curves.train_loss), "nats", scale="ratio"
+    ),
+    "train-accuracy": Measure(
+        "final training accuracy", lambda curves: metrics.final(curves.train_accuracy, rising=True), rising=True
+    ),
+    "area": Measure(
+        "mean validation loss over training", lambda curves: metrics.area(curves.validation_loss), "nats", scale="ratio"
+    ),
+    "seconds": Measure(
+        "training time", lambda curves: metrics.final(clock(curves, "seconds")), "seconds", scale="ratio"
+    ),
+    "rebound": Measure(
+        "worst rebound of validation loss", lambda curves: metrics.worst_rebound(curves.validation_loss)
+    ),
+    "noise": Measure(
+        "noise of validation loss around its trend", lambda curves: metrics.residual_noise(curves.validation_loss)
+    ),
+    "rises": Measure(
+        "share of epochs in which validation loss rose", lambda curves: metrics.share_of_rises(curves.validation_loss)
+    ),
+    "step-noise": Measure("noise of step losses in the last epoch", _step_noise, "nats", scale="ratio"),
+    "gap": Measure("gap between training and validation accuracy", _gap),
+    "diverged": Measure("share diverged", lambda curves: metrics.diverged(curves.validation_loss)),
+}
+"""By the name that a command line or a claim calls it."""
+
+
+def measure(name: str) -> Measure:
+    """The measure of that name.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    if name not in MEASURES:
+        raise UsageError(f"There is no measure {name!r}. Use one of: {', '.join(MEASURES)}.")
+    return MEASURES[name]
+
+
+def paired(of: Measure, a: Curves, b: Curves) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
+    """The seeds that two configs share, and the measure of both in that order."""
+    shared = tuple(seed for seed in a.seeds if seed in b.seeds)
+    left, right = of.of(a), of.of(b)
+    return (
+        shared,
+        left[[a.seeds.index(seed) for seed in shared]],
+        right[[b.seeds.index(seed) for seed in shared]],
+    )
