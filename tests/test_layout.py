@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "shoal"
 
 STOREYS = (
-    "errors theme",
+    "errors files theme",
     "spec",
     "models optimizers",
     "streams",

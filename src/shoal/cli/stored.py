@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shoal import files
 from shoal.cli.options import Setting, as_json, shared
 from shoal.cli.text import columns, print_json
 from shoal.errors import UsageError
@@ -74,7 +75,7 @@ def export(setting: Setting, run: str, kind: str, to: str | None, weights: str |
             count = sum(_save_weights(store, one, Path(weights)) for one in found)
             click.echo(f"{count} files of weights in {weights}", err=True)
     if to:
-        _save(Path(to), text.encode())
+        files.write(Path(to), text.encode())
     else:
         click.echo(text, nl=False)
 
@@ -185,12 +186,5 @@ def _save_weights(store: "Store", run: "StoredRun", folder: Path) -> int:
     epochs = store.weight_epochs(run.run, run.engine)
     for epoch in epochs:
         name = f"{run.trajectory[:16]}-{run.engine}-epoch-{epoch}.safetensors"
-        _save(folder / name, pack(store.weights(run.run, run.engine, epoch)))
+        files.write(folder / name, pack(store.weights(run.run, run.engine, epoch)))
     return len(epochs)
-
-
-def _save(path: Path, content: bytes) -> None:
-    """Written beside its place, then renamed."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -5,15 +5,14 @@ Each file is written under a temporary name beside its place, verified, synced, 
 bounded and never trusted; a mirror that cannot be reached is asked once, not once a file.
 """
 
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from shoal import files
 from shoal.errors import DataError, DataMissing
 
 if TYPE_CHECKING:
@@ -85,9 +84,8 @@ def _fetch_one(address: str, place: Path, size: int, name: str, verify: Callable
     import requests
 
     place.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent)
-    try:
-        with os.fdopen(handle, "wb") as file, _meter(address) as bar:
+    with files.replacing(place) as file:
+        with _meter(address) as bar:
             get = pooch.HTTPDownloader(bar, CHUNK, timeout=(CONNECT_SECONDS, READ_SECONDS))
             try:
                 get(address, _Bounded(file, size + CHUNK), None)
@@ -95,14 +93,8 @@ def _fetch_one(address: str, place: Path, size: int, name: str, verify: Callable
                 raise _Unreachable(_innermost(reason)) from None
             except requests.exceptions.RequestException as reason:
                 raise DataError(_innermost(reason)) from None
-            file.flush()
-            os.fsync(file.fileno())
-        verify(Path(temporary), name)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, place)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        file.flush()
+        verify(Path(file.name), name)
 
 
 class _Bar:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts a document on disk: figures first, then the numbers, the page last. Every file is written beside its
-place, synced, then renamed, so that a reader sees the old file or the new one and never half of either.
+"""Puts a document on disk: figures first, then the numbers, the page last. A reader sees the old file or the new
+one and never half of either (`files`).
 """
 
 import csv
@@ -8,12 +8,11 @@ import io
 import json
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shoal import figures
+from shoal import figures, files
 from shoal.report import page, record
 from shoal.report.document import Document, Numbered, Provenance, compose
 from shoal.studies.section import Figure, Results, Section
@@ -76,14 +75,4 @@ def _element(drawing: str, place: Numbered, figure: Figure, chapter: str) -> str
 
 
 def _save(path: Path, text: str) -> None:
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    files.write(path, text.encode())
