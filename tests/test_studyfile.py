@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A study file either gives studies or one `StudyError` that names the file, and the line where there is one."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,6 +64,32 @@ def test_a_file_gives_its_studies_and_its_data(write):
 def test_what_is_wrong_is_said_with_file_and_line(write, text, words):
     with pytest.raises(StudyError, match=words):
         read(write(text))
+
+
+def test_an_error_of_the_system_inside_the_file_is_not_one_of_reading_it(write):
+    with pytest.raises(StudyError, match=r"mine\.py:2: FileNotFoundError: .*'nowhere\.csv'$"):
+        read(write("x = 1\nopen('nowhere.csv')\n"))
+
+
+def test_a_file_is_a_module_while_it_runs(write):
+    """Dataclasses look their module up when annotations are text."""
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n"
+    before = set(sys.modules)
+    assert len(read(write(text + GOOD)).studies) == 1
+    assert not [name for name in set(sys.modules) - before if "mine" in name]
+
+
+def test_a_file_imports_what_lies_beside_it(write, tmp_path, monkeypatch):
+    (tmp_path / "rates_beside.py").write_text("RATES = [0.1, 0.5]\n")
+    monkeypatch.setitem(sys.modules, "rates_beside", None)
+    del sys.modules["rates_beside"]  # and after the test it is gone again
+    before = list(sys.path)
+    text = "from rates_beside import RATES\n" + GOOD.replace("[0.1, 0.5]", "RATES")
+    assert len(read(write(text)).studies[0].points) == 2
+    assert sys.path == before
+    with pytest.raises(StudyError, match="ZeroDivisionError"):
+        read(write(text + "1 / 0\n"))
+    assert sys.path == before
 
 
 def test_a_missing_file_is_named(tmp_path):

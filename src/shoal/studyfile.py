@@ -4,8 +4,10 @@ and every `Dataset`, which its configs may then name. Whatever is wrong in the f
 with file and line.
 """
 
+import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -34,15 +36,35 @@ def read(path: str | Path) -> StudyFile:
         StudyError: it cannot be read or run, or has no study, or two of one name.
     """
     place = Path(path)
-    module = ModuleType(place.stem)
-    module.__file__ = str(place)
     try:
-        exec(compile(place.read_bytes(), str(place), "exec"), module.__dict__)
+        content = place.read_bytes()
     except OSError as reason:
         raise StudyError(f"{place} cannot be read: {reason.strerror}.") from None
+    module = ModuleType(f"{__name__}.{place.stem}")
+    module.__file__ = str(place)
+    try:
+        with _at_home(module, place):
+            exec(compile(content, str(place), "exec"), module.__dict__)
     except (Exception, SystemExit) as reason:
         raise StudyError(f"{_where(reason, place)}: {_what(reason)}") from reason
     return _found(place, vars(module))
+
+
+@contextmanager
+def _at_home(module: ModuleType, place: Path) -> Iterator[None]:
+    """While it runs, a file is a module that can be looked up (dataclasses do), and imports what lies beside it.
+
+    The module's name is below this one's, where nothing else can be: a file random.py does not hide Python's own.
+    """
+    folder = str(place.absolute().parent)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        del sys.modules[module.__name__]
+        if folder in sys.path:
+            sys.path.remove(folder)
 
 
 def _found(place: Path, names: Mapping[str, object]) -> StudyFile:
