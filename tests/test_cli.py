@@ -102,6 +102,15 @@ def test_plan_subtracts(trained):
     assert (answer["runs"], [task["seed"] for task in answer["tasks"]]) == (6, [2, 2])
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_study_that_does_not_fit_its_data_ends_with_2_and_trains_nothing(shell, folder, command):
+    (folder / "narrow.py").write_text(GOOD.replace("classes=2", "classes=2 if lr > 0.1 else 1"))
+    code, out, err = shell(f"{command} narrow.py --engine reference")
+    assert (code, out) == (2, "")
+    assert "tells 1 classes apart, but mine-" in err
+    assert not json.loads(shell("list --json")[1])["runs"]
+
+
 def test_a_built_in_study_goes_by_name_or_section():
     (study,), _ = find_studies("batch-sizes")
     assert find_studies("1.3") == ([study], {})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the runner stores is what an unbroken training gives, however often it was broken, by whatever."""
 
+import dataclasses
 import os
 import random
 import signal
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 from fakes import FakeEngine, dots, tiny_config, tiny_study
+from shoal.data import Split
 from shoal.engines.native import NativeEngine
 from shoal.engines.reference import ReferenceEngine
-from shoal.errors import StoreError
+from shoal.errors import DataError, StoreError, StudyError
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD
 from shoal.runner import Demand, pending, run, train
@@ -64,6 +66,35 @@ def test_it_trains_what_is_asked_for_once(store):
     assert {store.history(asked, "fake").status for asked in demand.runs} == {"finished"}
     assert train(demand, engine, DATA, store).trained == 0
     assert len(engine.trained) == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": softmax_regression(classes=1, input_shape=(1, 2, 2))}, "tells 1 classes apart, but dots has 2"),
+        ({"model": softmax_regression(classes=2, input_shape=(1, 3, 3))}, "takes 1×3×3 images, but those of dots"),
+        ({"holdout": 12}, "holdout=12 leaves nothing of dots's 12 training images"),
+        ({"data": "lines"}, "'lines' is not among the data"),
+    ],
+)
+def test_nothing_trains_when_a_config_does_not_fit_its_data(store, change, words):
+    demand = Demand((Run(tiny_config(), 0), Run(tiny_config(lr=0.5).replace(**change), 0)))
+    engine = FakeEngine()
+    with pytest.raises(StudyError, match=words):
+        train(demand, engine, DATA, store)
+    assert (engine.trained, store.runs(), store.sessions()) == ([], [], [])
+
+
+def test_nothing_trains_when_pixels_cannot_be_standardized(store):
+    blank = {
+        "dots": dataclasses.replace(
+            DATA["dots"], train=Split(np.zeros((4, 1, 2, 2), np.uint8), DATA["dots"].train.labels[:4])
+        )
+    }
+    engine = FakeEngine()
+    with pytest.raises(DataError, match="standardize=False"):
+        train(Demand((Run(tiny_config().replace(standardize=True), 0),)), engine, blank, store)
+    assert engine.trained == []
 
 
 def test_a_shared_run_and_a_prefix_are_not_trained_twice(store):

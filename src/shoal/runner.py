@@ -13,7 +13,8 @@ from os import PathLike
 from typing import cast
 
 from shoal.data import Dataset, load
-from shoal.engines import Checkpoint, Engine, EpochRecord
+from shoal.engines import Checkpoint, Engine, EpochRecord, dataset_for, portions, scaling
+from shoal.errors import EngineError, StudyError
 from shoal.plan import Progress, Task, plan
 from shoal.provenance import provenance
 from shoal.results import StoredResults, on_data
@@ -55,6 +56,22 @@ class Outcome:
 
     trained: int
     diverged: tuple[Run, ...]
+
+
+def check(demand: Demand, data: Mapping[str, Dataset]) -> None:
+    """See that every config fits its data, so that none of them is found out after others have trained for hours.
+
+    Raises:
+        StudyError: a model does not fit the images or classes, or a hold-out leaves nothing, or there is no such data.
+        DataError: pixels that cannot be standardized.
+    """
+    for config in dict.fromkeys(run.config for run in demand.runs):
+        try:
+            dataset = dataset_for(config, data)
+            portions(config, dataset)
+        except EngineError as reason:
+            raise StudyError(str(reason)) from None
+        scaling(config, dataset)
 
 
 def pending(demand: Demand, store: Store, engine: str) -> tuple[Task, ...]:
@@ -99,9 +116,11 @@ def train(
         on_seed: called with the seeds complete and the number asked for, whenever one more is complete.
 
     Raises:
+        StudyError: a config does not fit its data (see `check`); nothing is trained then.
         StoreError: the store has runs on other data of the same name.
         KeyboardInterrupt: as it came; the training is stopped and everything before is stored.
     """
+    check(demand, data)
     wanted = demand.wanted()
     tasks = pending(demand, store, engine.name)
     _keep(demand, wanted, store, engine.name)

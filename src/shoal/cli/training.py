@@ -59,12 +59,13 @@ def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
 def plan(setting: Setting, study: str, seeds: int | None, as_json: bool) -> None:
     """Tell what `run` would train, and what is in the store already."""
     from shoal.results import on_data
-    from shoal.runner import Demand, pending
+    from shoal.runner import Demand, check, pending
     from shoal.store import Store
 
     studies, own = find_studies(study)
     data = setting.datasets({point.config.data for each in studies for point in each.points}, own)
     demand = Demand.of([on_data(each, data) for each in studies], range(seeds) if seeds else None)
+    check(demand, {dataset.name: dataset for dataset in data.values()})
     with Store.open(setting.store_path()) as store:
         tasks = pending(demand, store, setting.engine().name)
     asked = len({run.trajectory for run in demand.runs})
