@@ -65,6 +65,16 @@ def test_a_diverged_seed_is_nan_from_its_epoch_on(store):
     assert np.isnan(curves.step_losses[0, 5:]).all()
 
 
+def test_runs_of_two_engines_in_one_store_are_apart(store):
+    """A store that was begun with another build of an engine: nothing of it is shown, or gone on from."""
+    trained(store, tiny_study(seeds=[0]), name="native-portable")
+    results = trained(store, tiny_study(seeds=[0, 1]), name="native")
+    assert [curves.seeds for curves in results.all()] == [(0, 1), (0, 1)]
+    portable = StoredResults(store, tiny_study(seeds=[0, 1]), DATA, FakeEngine("native-portable"))
+    assert [curves.seeds for curves in portable.all()] == [(0,), (0,)]
+    assert {(run.engine, run.seed) for run in store.runs()} == {("native", 0), ("native", 1), ("native-portable", 0)}
+
+
 def test_a_point_that_is_not_in_the_grid_is_named(store):
     with pytest.raises(StudyError, match=r"no point \{'lr': 7\}. Its points: lr 0.1; lr 0.5"):
         StoredResults(store, tiny_study(), DATA, FakeEngine()).curves(lr=7)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store gives back, bit for bit, what it was given; it has one writer, and readers beside it."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -198,6 +199,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path, write):
         with pytest.raises(StoreError, match=words):
             Store.open(path, write=write)
     assert text.read_text() == "Dear diary, " * 500
+    assert {path.name for path in tmp_path.iterdir()} == {"other.db", "notes.txt"}, "no lock is left behind"
 
 
 def test_a_missing_file_reads_as_empty_and_is_not_made(tmp_path):
@@ -236,6 +238,65 @@ def test_runs_are_found_by_the_beginning_of_their_hash(store):
     assert [run.run for run in store.runs(RUN.config.hash[:6])] == [RUN]
     assert store.runs("zzzz") == []
     assert store.runs()[0].status == "finished"
+
+
+def test_a_shorter_config_is_found_in_the_longer_run_that_begins_with_it(store):
+    """Reports print the hash of 5 epochs of a run of 20."""
+    fill(store)
+    fill(store, Run(tiny_config(lr=0.2), 0))
+    short = RUN.config.replace(epochs=2)
+    (found,) = store.runs(short.hash[:8])
+    history = store.history(Run(short, 0), "fake")
+    assert (found.config, found.epochs, found.status) == (short, 2, "finished")
+    assert (found.trajectory, found.validation_loss) == (RUN.trajectory, history.validation_loss[2])
+    assert found.seconds == pytest.approx(0.2)
+    far = Run(tiny_config(lr=100.0, epochs=4), 0)
+    fill(store, far, until=2)
+    assert [run.status for run in store.runs(far.config.replace(epochs=1).hash)] == ["finished"]
+    assert [run.status for run in store.runs(far.config.replace(epochs=3).hash)] == ["diverged"]
+    assert store.runs(RUN.config.replace(epochs=7).hash) == []
+
+
+def test_readers_and_the_writer_do_not_wait_for_each_other(store):
+    """The journal is written ahead: with any other, a reader in the midst of reading would stop the training."""
+    fill(store, until=1)
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_full_disk_is_a_store_error_and_loses_nothing(store):
+    fill(store, until=1)
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match=r"shoal\.db cannot be written to: database or disk is full\. Make"):
+        store.save_probe("large", "x" * 100_000)
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    assert store.history(RUN, "fake").epochs == 1
+    fill(store, until=2)
+    assert store.history(RUN, "fake").epochs == 2
+
+
+def test_a_store_that_is_damaged_is_a_store_error(store):
+    store._db.execute("DROP TABLE weights")
+    with pytest.raises(StoreError, match=r"shoal\.db cannot be read: no such table: weights\. Use another --store"):
+        store.weight_epochs(RUN, "fake")
+
+
+@pytest.mark.parametrize("where", ["shoal.store.lock.os.open", "shoal.store.store.schema.open_writer"])
+def test_a_store_that_cannot_be_written_says_so(store, monkeypatch, where):
+    fill(store)
+    store.close()
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", f"{path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, refuse)
+        with pytest.raises(
+            StoreError, match=r"shoal\.db cannot be written to: Permission denied\. Make its folder wri"
+        ):
+            Store.open(store.path, write=True)
+    Store.open(store.path, write=True).close()
 
 
 def test_other_data_of_the_same_name_is_refused(store):

@@ -53,6 +53,14 @@ class Config(Spec, frozen=True, kw_only=True):
         del content["epochs"]
         return content_hash(content)
 
+    def shortened(self, beginning: str) -> "Config | None":
+        """The shorter config of the same trajectory whose hash begins so, if there is one."""
+        content = self.identity()
+        for epochs in range(1, self.epochs):
+            if content_hash(content | {"epochs": epochs}).startswith(beginning):
+                return self.replace(epochs=epochs)
+        return None
+
 
 class Run(Spec, frozen=True):
     """One replicate of a config: the unit that is trained, stored and compared."""

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -53,20 +54,29 @@ class Store:
             StoreError: it is no store, or cannot be opened.
         """
         place = Path(path)
-        lock = None
         try:
-            if write:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                lock = Lock(place)
-            db = schema.open_writer(place) if write else schema.open_reader(place)
+            db = schema.open_reader(place)  # also before writing: what is no store is left alone
         except (sqlite3.Error, OSError, StoreError) as reason:
-            if lock:
-                lock.release()
-            if isinstance(reason, StoreError) and str(place) in str(reason):
-                raise
             kind = type(reason) if isinstance(reason, StoreError) else StoreError
             raise kind(f"{place} cannot be opened as a store: {reason}. Use another --store.") from None
-        return cls(place, db, lock)
+        if not write:
+            return cls(place, db, None)
+        db.close()
+        return cls._open_to_write(place)
+
+    @classmethod
+    def _open_to_write(cls, place: Path) -> Self:
+        lock = None
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = Lock(place)
+            return cls(place, schema.open_writer(place), lock)
+        except BaseException as reason:
+            if lock:
+                lock.release()
+            if isinstance(reason, sqlite3.Error | OSError):
+                raise _unwritable(place, getattr(reason, "strerror", None) or reason) from None
+            raise
 
     @property
     def writable(self) -> bool:
@@ -197,13 +207,33 @@ class Store:
         return json.loads(found[0][0]) if found else None
 
     def runs(self, prefix: str = "") -> list[StoredRun]:
-        """Every run, or those whose trajectory or config hash begins so, in the order of their making."""
+        """Every run, or those whose trajectory or config hash begins so, in the order of their making.
+
+        Where none does, those whose first epochs have such a config: then only these epochs are told of.
+        """
         query = """SELECT trajectory, engine, seed, config, epoch, diverged_at, created, validation_loss,
                           validation_accuracy, (SELECT total(seconds) FROM epoch WHERE run = run.id)
                    FROM run JOIN epoch ON run.id = epoch.run
                    WHERE epoch = (SELECT max(epoch) FROM epoch WHERE run = run.id) ORDER BY run.id"""
-        found = [_stored_run(row) for row in self._all(query)]
-        return [run for run in found if run.trajectory.startswith(prefix) or run.config.hash.startswith(prefix)]
+        every = [_stored_run(row) for row in self._all(query)]
+        found = [run for run in every if run.trajectory.startswith(prefix) or run.config.hash.startswith(prefix)]
+        return found or [first for run in every if (first := self._first_epochs(run, prefix))]
+
+    def _first_epochs(self, stored: StoredRun, prefix: str) -> StoredRun | None:
+        """The beginning of a run whose config's hash begins so."""
+        config = stored.config.shortened(prefix)
+        history = self.history(Run(config, stored.seed), stored.engine) if config else None
+        if not config or not history:
+            return None
+        return replace(
+            stored,
+            config=config,
+            epochs=history.epochs,
+            diverged_at=history.diverged_at,
+            validation_loss=float(history.validation_loss[-1]),
+            validation_accuracy=float(history.validation_accuracy[-1]),
+            seconds=float(np.nansum(history.seconds)),
+        )
 
     def sessions(self) -> list[dict[str, Any]]:
         """Every training session: when it started and its provenance."""
@@ -219,17 +249,23 @@ class Store:
     # ---- inside ---------------------------------------------------------------------------------------
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._turn:
-            return self._db.execute(query, values).fetchall()
+        try:
+            with self._turn:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as reason:
+            raise StoreError(f"{self.path} cannot be read: {reason}. Use another --store, or a copy of it.") from None
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         if not self._lock:
             raise StoreError(f"{self.path} was opened to read. Use Store.open(path, write=True).")
-        with self._turn:
-            self._db.execute("BEGIN IMMEDIATE")
-            with self._db:
-                yield self._db
+        try:
+            with self._turn:
+                self._db.execute("BEGIN IMMEDIATE")
+                with self._db:
+                    yield self._db
+        except sqlite3.Error as reason:
+            raise _unwritable(self.path, reason) from None
 
     def _id(self, run: Run, engine: str) -> int:
         """The run's row, made or given more epochs if need be; inside a transaction."""
@@ -251,6 +287,13 @@ class Store:
                     f"{self.path} has runs on a data set called {dataset.name!r} with other content than that of "
                     f"{dataset.source}. Give the data another name, or use another --store."
                 )
+
+
+def _unwritable(path: Path, reason: object) -> StoreError:
+    return StoreError(
+        f"{path} cannot be written to: {reason}. Make its folder writable and room on the disk, or use another "
+        f"--store; whatever it has stays."
+    )
 
 
 def _stored_run(row: tuple[Any, ...]) -> StoredRun:
