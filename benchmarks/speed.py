@@ -9,11 +9,11 @@ left out on both sides. Nothing else should run on the machine.
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from shoal.data import Dataset, load
 from shoal.engines.native import NativeEngine
 from shoal.models import Model, lenet, mlp, softmax_regression
 from shoal.optimizers import SGD
+from shoal.provenance import machine
 from shoal.study import Config, Run
 
 MODELS: dict[str, Model] = {
@@ -35,6 +36,7 @@ MODELS: dict[str, Model] = {
 TARGETS = {"softmax": 5.0, "mlp-256": 1.2, "lenet": 3.0, "lenet-relu-max": 3.0}
 """How many times as fast as the loop Shoal is to be at batch 128 and 256."""
 LR = 0.1
+MARKS = ("<!-- measured -->", "<!-- end -->")
 
 
 class Peer:
@@ -101,6 +103,22 @@ def compare(engine: NativeEngine, peer: Peer, name: str, batch: int, rounds: int
     }
 
 
+def table(facts: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown, under a line that says where they were measured."""
+    lines = [
+        f"{date.today():%-d %B %Y}, {facts['processor']}, {facts['cores']} cores, {facts['instruction_set']}, beside "
+        f"{rows[0]['peer']}; medians of {rows[0]['n']} rounds.\n",
+        "| model | batch | Shoal, s per epoch and model | PyTorch, s per epoch | PyTorch / Shoal | range | to reach |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        spread = f"{row['ratio_low']:.1f}–{row['ratio_high']:.1f}"
+        target = row["target"] or "–"
+        times = f"{row['shoal_s']:.3f} | {row['peer_s']:.3f} | {row['ratio']:.1f}"
+        lines.append(f"| {row['model']} | {row['batch']} | {times} | {spread} | {target} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", default=".venv-bench/bin/python", help="a Python that has PyTorch")
@@ -108,13 +126,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, nargs="+", default=[32, 128, 256])
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--page", type=Path, help="write the table into this Markdown page, between its marks")
     options = parser.parse_args()
     data, engine = load("fashion-mnist", options.data), NativeEngine()
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": engine.threads,
-        "instruction_set": engine.instruction_set,
-    }
+    facts = machine() | {"cores": engine.threads, "instruction_set": engine.instruction_set}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         peer = Peer(options.peer, engine.threads, data, Path(folder))
@@ -132,7 +147,11 @@ def main() -> None:
                         flush=True,
                     )
     if options.json:
-        print(json.dumps({"schema": 1, "machine": machine, "data": data.name, "rows": rows}))
+        print(json.dumps({"schema": 1, "machine": facts, "data": data.name, "rows": rows}))
+    if options.page:
+        before, _, rest = options.page.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        options.page.write_text(f"{before}{MARKS[0]}\n{table(facts, rows)}\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def test_examples_are_studies_that_train(example: Path, tmp_path: Path) -> None:
         assert [record.epoch for record in records].count(1) == len(study.points)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md", "docs/performance.md"])
 def test_links_and_rooms_are_there(page: str) -> None:
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
