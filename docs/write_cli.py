@@ -27,8 +27,9 @@ def text() -> str:
 
 
 def _command(path: str, command: click.Command, name: str | None) -> list[str]:
-    parent = click.Context(shoal, info_name="shoal", terminal_width=100) if name else None
-    context = click.Context(command, parent, info_name=name or "shoal", terminal_width=100, color=False)
+    settings = {**shoal.context_settings, "terminal_width": 100, "color": False}
+    parent = click.Context(shoal, info_name="shoal", **settings) if name else None
+    context = click.Context(command, parent, info_name=name or "shoal", **settings)
     return [f"## {path}\n", f"```\n{command.get_help(context)}\n```\n"]
 
 

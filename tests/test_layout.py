@@ -113,6 +113,10 @@ def test_every_command_and_option_is_explained(name):
     page = (ROOT / "docs" / "cli.md").read_text()
     assert f"## shoal {name}\n" in page
     assert command.help
+    said = subprocess.run(
+        [sys.executable, "-m", "shoal", name, "-h"], capture_output=True, text=True, check=True
+    ).stdout
+    assert " ".join(said.split()) in " ".join(page.split()), "the page shows what the command itself says"
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{name} {parameter.opts[0]} has no help"
