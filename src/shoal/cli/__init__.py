@@ -46,23 +46,32 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run_command(arguments: list[str] | None = None) -> int:
-    """Run a command; every error that Shoal or click raises on purpose becomes a line on stderr and a code."""
+    """Run a command; whatever is nobody's mistake in Shoal's own code becomes a line on stderr and a code.
+
+    `shoal list | head` is click's: whoever read has read enough.
+    """
     for stream in (sys.stdout, sys.stderr):
         _never_fail_to_print(stream)
     try:
         return shoal.main(arguments, prog_name="shoal", standalone_mode=False) or 0
     except ShoalError as error:
-        click.echo(f"shoal: {error}", err=True)
-        return error.exit_code
+        return _say(str(error), error.exit_code)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("shoal: interrupted", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:  # `shoal list | head`: whoever read has read enough
-        sys.stderr.close()
-        return 1
+        return _say("interrupted", INTERRUPTED)
+    except OSError as error:
+        what = error.filename or "the output"
+        why = error.strerror or error
+        return _say(f"{what} cannot be used: {why}. Check the path, its rights and the room on its disk.", 1)
+    except MemoryError:
+        return _say("not enough memory. Use a smaller model or batch_size, or fewer --threads.", 1)
+
+
+def _say(words: str, code: int) -> int:
+    click.echo(f"shoal: {words}", err=True)
+    return code
 
 
 def _never_fail_to_print(stream: TextIO | Any) -> None:

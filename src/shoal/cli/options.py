@@ -95,8 +95,9 @@ def _below(place: Path, names: list[str]) -> "dict[str, Dataset]":
     for name in names:
         with suppress(DataMissing):
             found[name] = load(name, place, insist=True)
-    if names and not any(Path(dataset.source).is_relative_to(place) for dataset in found.values()):
-        raise DataMissing(f"--data {place}: it has none of {', '.join(names)}. Name the folder that holds them.")
+    wanted = [name for name in names if name not in STAND_INS.values()]
+    if wanted and not any(Path(found[name].source).is_relative_to(place) for name in wanted if name in found):
+        raise DataMissing(f"--data {place}: it has none of {', '.join(wanted)}. Name the folder that holds them.")
     return {name: found[name] if name in found else load(STAND_INS[name]) for name in names}
 
 

@@ -48,6 +48,7 @@ def report(setting: Setting, sections: str | None, seeds: int, out: str, as_json
         stands = f" (a stand-in for {dataset.stand_in})" if dataset.stand_in else ""
         click.echo(f"{dataset.name}{stands}: {dataset.source}", err=True)
     engine = setting.engine()
+    Path(out).mkdir(parents=True, exist_ok=True)  # before training for an hour: can it be written to?
     with Store.open(setting.store_path(out), write=True) as store:
         work = Work(store, engine, chosen, data, range(seeds), Path(out))
         outcome = work.run()
