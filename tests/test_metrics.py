@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.analysis import metrics
+from imagined import curves
+from shoal.analysis import measures, metrics
+from shoal.errors import UsageError
+from shoal.models import softmax_regression
+from shoal.optimizers import SGD
+from shoal.study import Config
 
 NAN = np.nan
 falling = np.array([[2.0, 1.0, 0.5, 0.25]])
@@ -104,3 +109,97 @@ def test_confusion_has_true_classes_in_rows():
 def test_time_to_takes_a_target_for_each_seed():
     two = np.repeat(falling, 2, axis=0)
     assert metrics.time_to(np.arange(4), two, np.array([0.75, 0.5])) == pytest.approx([1.5, 2])
+
+
+def test_final_is_the_last_and_never_the_best():
+    assert metrics.final(swaying) == [1.0]
+    assert metrics.final(1 - swaying, rising=True) == [0.0]
+
+
+def test_a_diverged_run_comes_out_as_the_worst():
+    assert metrics.final(diverged) == metrics.area(diverged) == metrics.residual_noise(diverged) == [np.inf]
+    assert metrics.final(diverged, rising=True) == metrics.area(diverged, rising=True) == [-np.inf]
+    assert metrics.share_of_rises(diverged) == metrics.generalisation_gap(diverged, diverged) == [np.inf]
+    assert metrics.worst(np.array([NAN, 1.0]), rising=True).tolist() == [-np.inf, 1.0]
+
+
+def test_diverged_tells_the_runs_apart():
+    assert metrics.diverged(np.vstack([swaying, diverged])).tolist() == [0, 1]
+
+
+def test_area_is_the_mean_height():
+    assert metrics.area(falling) == pytest.approx([(1.5 + 0.75 + 0.375) / 3])
+    assert metrics.area(np.array([[NAN, 1.0, 2.0]]), after=1) == pytest.approx([1.5])
+
+
+def test_the_gap_is_positive_where_validation_is_worse():
+    assert metrics.generalisation_gap(np.array([[NAN, 0.5]]), np.array([[2.0, 0.7]])) == pytest.approx([0.2])
+    accuracy = metrics.generalisation_gap(np.array([[NAN, 0.9]]), np.array([[0.1, 0.8]]), rising=True)
+    assert accuracy == pytest.approx([0.1])
+
+
+def test_residual_noise_of_steady_progress_of_any_shape_is_zero():
+    assert metrics.residual_noise(falling) == [0]
+    assert metrics.residual_noise(1 - falling, rising=True) == [0]
+
+
+def test_residual_noise_is_what_the_best_falling_curve_leaves():
+    """1.2, .8, 1 after 1: pooled by hand the fit is 1.1, 1.1, .9, .9."""
+    assert metrics.residual_noise(swaying) == pytest.approx([0.1])
+    assert metrics.residual_noise(-swaying, rising=True) == pytest.approx([0.1])
+
+
+def test_share_of_rises_is_out_of_those_possible():
+    assert metrics.share_of_rises(swaying) == pytest.approx([2 / 3])
+
+
+# ---- measures by name ---------------------------------------------------------------------------------
+
+CONFIG = Config(data="fashion-mnist", model=softmax_regression(), optimizer=SGD(lr=0.1), epochs=6, batch_size=64)
+two = curves(CONFIG, seeds=(0, 1, 2), diverged=(1,))
+
+
+@pytest.mark.parametrize("name", measures.MEASURES)
+def test_every_measure_ranks_every_run_and_the_diverged_one_last(name):
+    measure = measures.measure(name)
+    values = measure.of(two)
+    assert values.shape == (3,)
+    assert not np.isnan(values).any()
+    worse = values[1] < values[[0, 2]] if measure.rising else values[1] > values[[0, 2]]
+    assert worse.all()
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [measures.time_to(0.7), measures.gained_by(3), measures.late_slope(2), measures.late_slope(2, "train_accuracy")],
+)
+def test_measures_made_for_a_question_rank_the_diverged_run_last(measure):
+    values = measure.of(two)
+    assert values[1] == (-np.inf if measure.rising else np.inf)
+    assert np.isfinite(values[[0, 2]]).all()
+
+
+def test_time_to_a_target_in_epochs_steps_and_seconds_is_the_same_moment():
+    took = {unit: measures.time_to(0.7, unit=unit).of(two)[0] for unit in ("epochs", "steps", "seconds")}
+    assert took["steps"] == pytest.approx(took["epochs"] * two.steps_per_epoch)
+    slow = curves(CONFIG, seeds=(0, 1, 2), diverged=(1,), seconds=2.5)
+    assert measures.time_to(0.7, unit="seconds").of(slow)[0] == pytest.approx(2.5 * took["epochs"])
+
+
+def test_time_to_an_accuracy_waits_for_it_to_rise():
+    found = measures.time_to(0.6, metric="validation_accuracy")
+    assert found.of(two)[0] > 0
+    assert not found.rising  # less time is better
+
+
+def test_a_measure_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(UsageError, match=r"no measure 'speed'.*loss, accuracy"):
+        measures.measure("speed")
+
+
+def test_pairs_are_of_the_seeds_that_both_have():
+    other = curves(CONFIG, seeds=(2, 5, 0))
+    seeds, left, right = measures.paired(measures.MEASURES["loss"], two, other)
+    assert seeds == (0, 2)
+    assert left.tolist() == two.validation_loss[[0, 2], -1].tolist()
+    assert right.tolist() == other.validation_loss[[2, 0], -1].tolist()

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two sides compared seed by seed: by how much, how sure, and on which side of a margin. The report's one rule.
 
-Under 20 seeds the interval is the paired t interval and the exact sign-flip test must agree with it; from 20 on it
-is the BCa bootstrap and the t interval must agree. Where a seed is infinite (diverged, target never reached) means
-mean nothing: the median, its order-statistics interval and the sign test take their place. Fewer than 6 seeds
-decide nothing. What is claimed, and what a claim's verdict is called, is said elsewhere.
+Under 20 seeds the interval is the paired t interval, with one beside it that allows for skewness; from 20 on it is
+the BCa bootstrap's, with the t interval beside it. Both intervals and the sign-flip test must agree, or nothing is
+decided. Where a seed is infinite (diverged, target never reached) means mean nothing: the median, its
+order-statistics interval and the sign test take their place. Fewer than 6 seeds decide nothing. What is claimed, and
+what a claim's verdict is called, is said elsewhere.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from shoal.analysis.intervals import EVERYTHING, Interval, bca_interval, median_interval, t_interval
+from shoal.analysis.intervals import EVERYTHING, Interval, bca_interval, median_interval, skewed_t_interval, t_interval
 from shoal.analysis.measures import Scale
 from shoal.analysis.significance import pair_correlation, probability_better, sign_flip, sign_test
 from shoal.analysis.statistics import t_quantile
@@ -40,7 +41,8 @@ class Comparison:
     low: float
     high: float
     beside: Interval | None
-    """The t interval beside the bootstrap's, else None."""
+    """The second opinion: the t interval of which skewness is taken out, beside the bootstrap's the plain one; by
+    ranks there is none."""
     n: int
     level: float
     scale: Scale
@@ -67,14 +69,13 @@ class Comparison:
 
     @property
     def agree(self) -> bool:
-        """Whether the second opinion is on the same side: the other interval, or the sign-flip test."""
-        if self.beside:
-            return _side(self.beside, self.margin) == self.side
-        return (self.side != 0) == (self.p <= (1 - self.level) * (1 + 1e-9))
+        """Whether all opinions are the same: both intervals are on one side, and the test finds what they find."""
+        found = self.p <= (1 - self.level) * (1 + 1e-9)
+        return (self.side != 0) == found and (not self.beside or _side(self.beside, self.margin) == self.side)
 
     @property
     def decision(self) -> Decision:
-        """Above or below the margin, by both opinions; else open. Too few below 6 seeds."""
+        """Above or below the margin, by all opinions; else open. Too few below 6 seeds."""
         if self.n < FEWEST:
             return "too few"
         return "open" if not self.side or not self.agree else "above" if self.side > 0 else "below"
@@ -165,7 +166,7 @@ def _weigh(apart: np.ndarray, zero: float, level: float) -> tuple[Method, float,
         return "ranks", _median(apart), median_interval(low, high, level), None, p
     mean, t, p = float(apart.mean()), t_interval(apart, level), sign_flip(apart - zero)
     if len(apart) < BOOTSTRAP_FROM:
-        return "t", mean, t, None, p
+        return "t", mean, t, skewed_t_interval(apart, level), p
     return "BCa", mean, bca_interval(apart, level), t, p
 
 

@@ -76,6 +76,11 @@ def _step_noise(curves: Curves) -> np.ndarray:
     return metrics.step_noise(curves.step_losses[:, -curves.steps_per_epoch :])
 
 
+def _seconds(curves: Curves) -> np.ndarray:
+    """A run that diverged stopped early, which is no merit."""
+    return np.where(np.isfinite(curves.validation_loss[:, -1]), clock(curves, "seconds")[:, -1], np.inf)
+
+
 def _gap(curves: Curves) -> np.ndarray:
     return metrics.generalisation_gap(curves.train_accuracy, curves.validation_accuracy, rising=True)
 
@@ -96,9 +101,7 @@ MEASURES = {
     "area": Measure(
         "mean validation loss over training", lambda curves: metrics.area(curves.validation_loss), "nats", scale="ratio"
     ),
-    "seconds": Measure(
-        "training time", lambda curves: metrics.final(clock(curves, "seconds")), "seconds", scale="ratio"
-    ),
+    "seconds": Measure("training time", _seconds, "seconds", scale="ratio"),
     "rebound": Measure(
         "worst rebound of validation loss", lambda curves: metrics.worst_rebound(curves.validation_loss)
     ),

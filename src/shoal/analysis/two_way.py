@@ -70,7 +70,7 @@ def _means(values: np.ndarray, resamples: int) -> np.ndarray:
     for index, rows in enumerate(drawn):
         by_image = np.bincount(rows, minlength=seeds).astype(np.float32) @ values
         means[index] = by_image[_indices(images, images, "two-way images", index)].mean(dtype=np.float64)
-    return means / (seeds - 1)
+    return np.asarray(means / (seeds - 1))
 
 
 def _indices(count: int, below: int, purpose: str, index: int = 0) -> np.ndarray:
