@@ -29,7 +29,7 @@ from shoal.models.layers import (
     describe,
     show,
 )
-from shoal.models.model import ACTIVATIONS, LayerSummary, Model, lenet, mlp, softmax_regression
+from shoal.models.model import ACTIVATIONS, LayerSummary, Model, Summary, lenet, mlp, softmax_regression
 
 __all__ = [
     "ACTIVATIONS",
@@ -51,6 +51,7 @@ __all__ = [
     "ReLU",
     "Shape",
     "Sigmoid",
+    "Summary",
     "Tanh",
     "XavierUniform",
     "describe",
