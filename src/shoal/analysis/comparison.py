@@ -111,6 +111,8 @@ def compare(
     correlation = None if right.ndim == 0 else pair_correlation(*(_log(x) if ratio else x for x in (left, both)))
     apart = _apart(_log(left), _log(both)) if ratio else _apart(left, both)
     zero = float(np.log(against)) if ratio else against
+    tied = np.isclose(left, both * against if ratio else both + against, rtol=1e-12, atol=0)
+    apart = np.where(tied & np.isfinite(apart), zero, apart)  # .855 - .85 is .005 and a little more
     back: Callable[[float], float] = (lambda value: float(np.exp(value))) if ratio else float
     method, estimate, interval, beside, p = _weigh(apart, zero, level)
     return Comparison(

@@ -27,7 +27,8 @@ def sign_flip(differences: np.ndarray) -> float:
     n = len(differences)
     if not n:
         return 1.0
-    observed = abs(differences.sum()) * (1 - 1e-12)  # equal sums in another order of addition stay equal
+    rounding = 1e-12 * np.abs(differences).sum()  # equal sums, added up in another order, count as equal
+    observed = abs(differences.sum()) - rounding
     as_far = int(np.sum(np.abs(_signs(n) @ differences) >= observed))
     return as_far / 2 ** (n - 1) if n <= EXACT_UP_TO else (as_far + 1) / (DRAWS + 1)
 
