@@ -18,8 +18,9 @@ from safetensors.numpy import load_file
 from fakes import FakeEngine, dots, tiny_study
 from shoal import __version__
 from shoal.cli import run_command, shoal
-from shoal.cli.report import Growing, Work
+from shoal.cli.report import Growing, Work, keep_real
 from shoal.cli.training import find_studies
+from shoal.errors import DataMissing
 from shoal.results import StoredResults
 from shoal.runner import Demand, train
 from shoal.store import Store
@@ -475,3 +476,28 @@ def test_results_satisfy_what_chapters_ask_for():
 
     asked = {name for name in vars(Results) if not name.startswith("_")}
     assert asked <= set(dir(StoredResults))
+
+
+# ---- stand-ins ----------------------------------------------------------------------------------------
+
+
+def small_stand_in(monkeypatch):
+    stand_in = dots("sketches-garments", stand_in="fashion-mnist")
+    monkeypatch.setattr("shoal.data.load", lambda name, path=None, insist=False: stand_in)
+
+
+def test_whoever_trains_on_a_stand_in_is_told(shell, monkeypatch):
+    small_stand_in(monkeypatch)
+    warned = "fashion-mnist was not found: sketches-garments stands in for it"
+    assert warned in shell("plan 1.2 --seeds 1")[2]
+    assert warned not in shell("plan 1.2 --seeds 1 --data sketches")[2]
+
+
+def test_a_report_on_the_real_thing_is_not_replaced_by_drawings(folder):
+    (folder / "report.json").write_text(json.dumps({"data_sets": [{"name": "fashion-mnist", "stand_in": ""}]}))
+    with pytest.raises(DataMissing, match=r"has a report on the real fashion-mnist.*--data sketches"):
+        keep_real(folder, [dots("sketches-garments", stand_in="fashion-mnist")])
+    keep_real(folder, [dots("fashion-mnist")])
+    keep_real(folder, [dots("sketches-digits", stand_in="mnist")])
+    (folder / "report.json").write_text(json.dumps({"data_sets": [{"name": "x", "stand_in": "fashion-mnist"}]}))
+    keep_real(folder, [dots("sketches-garments", stand_in="fashion-mnist")])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import imagined
 from shoal import studyfile
 from shoal.data import sketches
 from shoal.engines.native import NativeEngine
@@ -25,7 +26,8 @@ def test_the_study_in_the_readme_runs(
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(block.strip().splitlines()) <= 25
     names: dict[str, Any] = {}
-    exec(compile(block, "README.md", "exec"), names)
+    with pytest.warns(UserWarning, match="sketches-garments-.* stands in for it, drawings that say nothing"):
+        exec(compile(block, "README.md", "exec"), names)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
     assert lines[0].startswith("hidden 16, lr 0.05")
@@ -41,6 +43,15 @@ def test_examples_are_studies_that_train(example: Path, tmp_path: Path) -> None:
         data = {config.data: next(iter(small.values())) for config in short}
         records = list(NativeEngine(threads=1).train([Run(config, 0) for config in short], data))
         assert [record.epoch for record in records].count(1) == len(study.points)
+
+
+def test_the_section_in_contributing_is_one() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(block, "CONTRIBUTING.md", "exec"), names)
+    results = imagined.Imagined(names["STUDY"])
+    (prose,) = names["SECTION"].chapter(results)
+    assert prose.text.startswith("Validation accuracy ends at momentum 0.0: ")
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md", "docs/performance.md"])

@@ -4,6 +4,7 @@
 It draws nothing and decides nothing about the numbers. Whatever ends it, all it was given is in the store.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -159,7 +160,7 @@ def run(
 
     Args:
         seeds: replicates, by default the study's own.
-        data: by name; by default what the configs name is looked for, or its stand-in drawn.
+        data: by name; by default what the configs name is looked for, or its stand-in drawn, with a warning.
         engine: by default the native one on all cores.
         store: the file that keeps the runs.
 
@@ -173,6 +174,8 @@ def run(
         engine = NativeEngine()
     if data is None:
         data = {name: load(name) for name in sorted({point.config.data for point in study.points})}
+        for warning in sorted({dataset.warning for dataset in data.values()} - {""}):
+            warnings.warn(warning, stacklevel=2)
     with Store.open(store, write=True) as writer:
         demand = Demand.of([on_data(study, data)], seeds)
         train(demand, engine, {dataset.name: dataset for dataset in data.values()}, writer, on_record=on_record)

@@ -79,6 +79,9 @@ class Setting:
             found = {name: load(name, insist=name == self.data) for name in wanted}
         else:
             found = _below(Path(self.data), wanted)
+        if self.data != SKETCHES:
+            for warning in sorted({dataset.warning for dataset in found.values()} - {""}):
+                click.echo(warning, err=True)
         return {name: dataset for name, dataset in (own or {}).items() if name in set(names)} | found
 
 

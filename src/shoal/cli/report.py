@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """`shoal report`: train what the sections need, and write the report while the seeds arrive."""
 
+import json
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shoal.cli.options import Setting, as_json, shared
+from shoal.cli.options import SKETCHES, Setting, as_json, shared
 from shoal.cli.text import print_json
-from shoal.errors import UsageError
+from shoal.errors import DataMissing, UsageError
 
 if TYPE_CHECKING:
+    from shoal.data import Dataset
     from shoal.engines import Engine
     from shoal.runner import Outcome
     from shoal.store import Store
@@ -45,8 +47,9 @@ def report(setting: Setting, sections: str | None, seeds: int, out: str, as_json
     chosen = choose(sections)
     data = setting.datasets({name for section in chosen for name in _data_names(section)})
     for dataset in data.values():
-        stands = f" (a stand-in for {dataset.stand_in})" if dataset.stand_in else ""
-        click.echo(f"{dataset.name}{stands}: {dataset.source}", err=True)
+        click.echo(f"{dataset.name}: {dataset.source}", err=True)
+    if setting.data != SKETCHES:
+        keep_real(Path(out), data.values())
     engine = setting.engine()
     Path(out).mkdir(parents=True, exist_ok=True)  # before training for an hour: can it be written to?
     with Store.open(setting.store_path(out), write=True) as store:
@@ -74,6 +77,25 @@ def choose(ids: str | None) -> "list[Section]":
     if not named:
         raise UsageError(f"--sections {ids!r}: expected ids such as 1.2,1.3.")
     return [section for section in studies.sections() if section.id in named]
+
+
+def keep_real(out: Path, data: "Iterable[Dataset]") -> None:
+    """Refuse to write a report on stand-ins over one on the real thing.
+
+    Raises:
+        DataMissing: the folder's report is on a data set that is not found now.
+    """
+    try:
+        there = json.loads((out / "report.json").read_text())["data_sets"]
+    except (OSError, ValueError, KeyError):
+        return
+    real = {one["name"] for one in there if not one["stand_in"]}
+    lost = sorted(real & {dataset.stand_in for dataset in data})
+    if lost:
+        raise DataMissing(
+            f"{out} has a report on the real {' and '.join(lost)}, which cannot be found now. Say where the data is "
+            f"with --data or SHOAL_DATA, write to another --out, or replace it on purpose with --data {SKETCHES}."
+        )
 
 
 def _data_names(section: "Section") -> set[str]:
@@ -136,7 +158,8 @@ class Work:
 
 def command_line() -> str:
     """What to type to get the same."""
-    return shlex.join(["shoal", *sys.argv[1:]])
+    typed = sys.argv[0] if Path(sys.argv[0]).name == "shoal" else "shoal"
+    return shlex.join([typed, *sys.argv[1:]])
 
 
 class Growing:

@@ -91,6 +91,16 @@ class Dataset:
         _, channels, height, width = self.train.images.shape
         return channels, height, width
 
+    @property
+    def warning(self) -> str:
+        """What whoever trains on a stand-in must be told; "" for the real thing."""
+        if not self.stand_in:
+            return ""
+        return (
+            f"{self.stand_in} was not found: {self.name} stands in for it, drawings that say nothing about "
+            f"{self.stand_in}. Say where it is with --data or SHOAL_DATA."
+        )
+
     @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation of the training split's bytes.
