@@ -313,6 +313,12 @@ def test_overfitting_is_a_rising_validation_loss_while_training_loss_falls():
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.01, training_slope=0.01))
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.0))
 
+    one = lenet_curves(-0.01)
+    one = replace(one, seeds=(0,), validation_loss=one.validation_loss[:1], train_loss=one.train_loss[:1])
+    assert "one run cannot tell" in clauses.slopes(one)
+    assert "no overfitting yet" not in clauses.slopes(one)
+    assert "Over the last 5 epochs on MNIST training loss falls" in clauses.slopes(one, "on MNIST")
+
 
 def test_each_longer_training_tells_what_it_adds():
     points = find("3.1").study.points

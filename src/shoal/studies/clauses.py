@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shoal import wording
+from shoal.analysis import metrics
 from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import Summary, mean_interval
 
@@ -26,6 +27,8 @@ class Quantity:
 
 LOSS = Quantity("validation loss", lambda curves: curves.final("validation_loss"))
 ACCURACY = Quantity("validation accuracy", lambda curves: curves.final("validation_accuracy"))
+LAST = 5
+"""Overfitting is looked for in the slopes over so many last epochs."""
 
 
 # ---- numbers ------------------------------------------------------------------------------------------
@@ -177,3 +180,43 @@ def how_often(happened: np.ndarray) -> str:
     if n == 1:
         return "in the one seed" if count else "in no seed"
     return f"in {'none of' if not count else 'all' if count == n else f'{count} of'} {n} seeds"
+
+
+# ---- overfitting --------------------------------------------------------------------------------------
+
+
+def slopes(curves: Curves, where: str = "") -> str:
+    """A sentence: whether validation loss turns upwards in the last epochs while training loss still falls.
+
+    It is empty where there are too few epochs or every run diverged.
+
+    Args:
+        where: "on MNIST", where a chapter has several data sets.
+    """
+    if curves.config.epochs <= LAST:
+        return ""
+    training = mean_interval(metrics.slope(curves.train_loss, LAST))
+    validation = mean_interval(metrics.slope(curves.validation_loss, LAST))
+    if not training.n or not validation.n:
+        return ""
+    return (
+        f"Over the last {LAST} epochs{where and ' ' + where} training loss {_trend(training)} and validation loss "
+        f"{_trend(validation)}: {_sign(training, validation)}."
+    )
+
+
+def _trend(slope: Summary) -> str:
+    if not settled(slope):
+        return f"neither clearly falls nor rises ({wording.measured(slope, 4)} an epoch)"
+    return f"{'falls' if slope.mean < 0 else 'rises'} by {wording.measured(magnitude(slope), 4)} an epoch"
+
+
+def _sign(training: Summary, validation: Summary) -> str:
+    """What the two slopes are a sign of; a single run's own slopes cannot tell."""
+    mark = "whose mark is a validation loss that rises while training loss falls"
+    if training.n < 2 or validation.n < 2:
+        return f"whether that is overfitting, {mark}, one run cannot tell"
+    rises, falls = settled(validation) and validation.mean > 0, settled(validation) and validation.mean < 0
+    if rises and settled(training) and training.mean < 0:
+        return "the mark of overfitting"
+    return f"{'no overfitting yet' if falls else 'not clearly overfitting'}, {mark}"

@@ -6,11 +6,11 @@ from itertools import pairwise
 from shoal import wording
 from shoal.analysis import metrics
 from shoal.analysis.curves import Curves
-from shoal.analysis.statistics import Summary, mean_interval
+from shoal.analysis.statistics import mean_interval
 from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, LOSS, Quantity, changed, difference, each, magnitude, settled, told
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, changed, difference, each, magnitude, settled, slopes, told
 from shoal.studies.section import Block, Results, Section
 from shoal.study import Config, Grid, Study
 
@@ -27,8 +27,6 @@ def config(epochs: int) -> Config:
 
 STUDY = Study("lenet-epochs", config, Grid(epochs=[5, 10, 20]))
 TRAINING = Quantity("training loss", lambda curves: curves.final("train_loss"))
-LAST = 5
-"""Overfitting is looked for in the slopes over so many last epochs."""
 
 
 def chapter(results: Results) -> list[Block]:
@@ -84,37 +82,14 @@ def gains(longest: Curves, epochs: list[int]) -> str:
 
 
 def overfitting(longest: Curves) -> str:
-    """Whether validation loss turns upwards in the last epochs while training loss still falls."""
-    if longest.config.epochs <= LAST:
-        return ""
-    training = mean_interval(metrics.slope(longest.train_loss, LAST))
-    validation = mean_interval(metrics.slope(longest.validation_loss, LAST))
-    if not training.n:
-        return ""
+    """Whether it begins, by the slopes of both losses, and how far training and validation accuracy are apart."""
+    trends = slopes(longest)
     gap = mean_interval(longest.final("train_accuracy") - longest.final("validation_accuracy"))
+    if not trends or not gap.n:
+        return ""
     above = f"{wording.measured(magnitude(gap))} {'above' if gap.mean > 0 else 'below'}"
     near = above if settled(gap) else f"not clearly different ({wording.measured(gap)}) from"
-    return (
-        f"Over the last {LAST} epochs training loss {_trend(training)} and validation loss {_trend(validation)}: "
-        f"{_sign(training, validation)}. Training accuracy, taken while the weights still change, ends {near} "
-        f"validation accuracy."
-    )
-
-
-def _trend(slope: Summary) -> str:
-    if not settled(slope):
-        return f"neither clearly falls nor rises ({wording.measured(slope, 4)} an epoch)"
-    return f"{'falls' if slope.mean < 0 else 'rises'} by {wording.measured(magnitude(slope), 4)} an epoch"
-
-
-def _sign(training: Summary, validation: Summary) -> str:
-    rises = settled(validation) and validation.mean > 0
-    falls = settled(validation) and validation.mean < 0
-    if rises and settled(training) and training.mean < 0:
-        return "the mark of overfitting"
-    if falls:
-        return "no overfitting yet, whose mark is a validation loss that rises while training loss falls"
-    return "not clearly overfitting, whose mark is a validation loss that rises while training loss falls"
+    return f"{trends} Training accuracy, taken while the weights still change, ends {near} validation accuracy."
 
 
 SECTION = Section(

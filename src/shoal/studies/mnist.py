@@ -13,7 +13,7 @@ from shoal.data import Dataset
 from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, each, magnitude, settled, told, versus
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, difference, each, magnitude, settled, slopes, told, versus
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
@@ -49,7 +49,9 @@ def chapter(results: Results) -> list[Block]:
         blocks += [
             compose.panels("mnist-loss", "loss", group, losses, columns=2),
             compose.panels("mnist-accuracy", "accuracy", group, accuracies, columns=2),
-            compose.paragraph(learning(group), overfitting(group), beside(found)),
+            compose.paragraph(
+                learning(group), slopes(group[0], f"on {group[0].label}"), overfitting(group), beside(found)
+            ),
             compose.outcome_table(
                 "mnist",
                 group,
