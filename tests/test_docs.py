@@ -54,7 +54,9 @@ def test_the_section_in_contributing_is_one() -> None:
     assert prose.text.startswith("Validation accuracy ends at momentum 0.0: ")
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md", "docs/performance.md", "docs/statistics.md"]
+)
 def test_links_and_rooms_are_there(page: str) -> None:
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
