@@ -402,7 +402,7 @@ def section_of(study) -> Section:
     def chapter(results):
         return [Prose(f"{study.name}: " + ", ".join(str(curves.seeds) for curves in results.all()))]
 
-    return Section("9.1", "Rates", "Which rate?", "None.", chapter, study, data=("dots",))
+    return Section("9.1", "Rates", "Which rate?", chapter, "None.", study, data=("dots",))
 
 
 def work(store, folder, engine=None) -> Work:

@@ -87,8 +87,8 @@ def chapter(results):
     ]
 
 
-SECTION = Section("1.2", "Rates", "Which rate?", "“.1 is <best>”", chapter, STUDY)
-PROBE = Section("1.4", "Exact", "What is exact?", "", lambda results: [Prose("One half is exact.")])
+SECTION = Section("1.2", "Rates", "Which rate?", chapter, "“.1 is <best>”", STUDY)
+PROBE = Section("1.4", "Exact", "What is exact?", lambda results: [Prose("One half is exact.")])
 
 
 def written(folder, results, seeds=10, sections=(SECTION, PROBE)):

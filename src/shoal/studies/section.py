@@ -92,8 +92,8 @@ class Section:
         id: "1.2": chapters are sorted by it.
         title: a few words.
         question: one sentence that ends with a question mark.
-        original: the original report's own words on it, quoted.
         chapter: composes the blocks.
+        original: the original report's own words on it, quoted; "" where it has none.
         study: the runs it needs; None for a section of probes.
         data: data sets it shows or trains on, by name.
     """
@@ -101,7 +101,7 @@ class Section:
     id: str
     title: str
     question: str
-    original: str
     chapter: Callable[[Results], list[Block]]
+    original: str = ""
     study: Study | None = None
     data: tuple[str, ...] = field(default=("fashion-mnist",))

@@ -116,6 +116,5 @@ SECTION = Section(
     id="1.1",
     title="Ten images",
     question="What do the images look like, and what does a class have in common?",
-    original="Visualize 10 images from Fashion-MNIST",
     chapter=chapter,
 )

@@ -230,7 +230,6 @@ SECTION = Section(
     id="2.1",
     title="Vanishing gradients",
     question="How much of the gradient reaches the first layer through sigmoids, and how much through ReLUs?",
-    original="Vanishing Gradients with Sigmoid",
     chapter=chapter,
     study=STUDY,
 )
