@@ -259,6 +259,24 @@ def test_memory_is_several_times_as_much_only_where_it_is():
     assert "the parameters for LeNet (100%)" in memory.largest(ledgers(3))
 
 
+def test_kinds_of_the_same_size_share_the_first_place():
+    rows = [row | {"gradients": row["parameters"], "total": 2 * row["parameters"]} for row in ledgers(3)]
+    assert "the parameters and gradients for LeNet (50% each)" in memory.largest(rows)
+
+
+def test_the_ratio_of_memory_is_followed_along_the_batch_sizes():
+    def growing(order):
+        factor = dict(zip(order, range(2, 2 + len(order)), strict=True))
+        return [
+            row | {"total": row["total"] * (1 if row["use"] == "prediction" else factor[row["batch"]])}
+            for row in ledgers(1)
+        ]
+
+    assert "falls for every model here" in memory.growth(growing(memory.BATCHES[::-1]))
+    assert "rises for softmax regression, MLP-256 and LeNet." in memory.growth(growing(memory.BATCHES))
+    assert "goes no one way for" in memory.growth(ledgers(3))
+
+
 def test_memory_is_measured_again_where_another_thread_added_to_it():
     def fake(*held):
         given = iter(held)

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from shoal import wording
@@ -37,7 +38,7 @@ def chapter(results: Results) -> list[Block]:
     return [
         Prose(opening),
         _bars(rows),
-        Prose(f"{ratios(rows)} {largest(rows)} {extremes(rows)}"),
+        Prose(f"{ratios(rows)} {largest(rows)} {growth(rows)} {extremes(rows)}"),
         _batches(rows),
         Prose(f"{state()} {check(rows)}"),
         _table(rows),
@@ -97,14 +98,28 @@ def ratios(rows: Rows) -> str:
 
 
 def largest(rows: Rows) -> str:
-    """What takes most of the training's memory."""
+    """What takes most of the training's memory; kinds of the same size share the place."""
     parts = []
     for model in MODELS:
         row = one(rows, model, SHOWN, "SGD")
-        kind = max(KINDS, key=lambda kind: row[kind])
-        share = wording.percent(row[kind] / row["total"])
-        parts.append(f"the {_name(kind)} for {model} ({share})")
+        most = max(row[kind] for kind in KINDS)
+        kinds = [_name(kind) for kind in KINDS if row[kind] == most]
+        each = " each" if len(kinds) > 1 else ""
+        parts.append(f"the {wording.listed(kinds)} for {model} ({wording.percent(most / row['total'])}{each})")
     return f"The largest part of it is {wording.listed(parts)}."
+
+
+def growth(rows: Rows) -> str:
+    """What bigger batches do to the ratio of training to prediction, which the original says grows with them."""
+    ways = {model: [ratio(rows, model, batch, "SGD") for batch in BATCHES] for model in MODELS}
+    falls = [model for model, ratios in ways.items() if all(a > b for a, b in pairwise(ratios))]
+    rises = [model for model, ratios in ways.items() if all(a < b for a, b in pairwise(ratios))]
+    told = [f"{verb} for {wording.listed(those)}" for verb, those in (("falls", falls), ("rises", rises)) if those]
+    mixed = [model for model in MODELS if model not in falls + rises]
+    told += [f"goes no one way for {wording.listed(mixed)}"] if mixed else []
+    whole = len(falls) == len(MODELS)
+    said = "falls for every model here" if whole else wording.listed(told)
+    return f"With bigger batches, where the original expects more, the ratio {said}."
 
 
 def _name(kind: str) -> str:
