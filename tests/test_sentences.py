@@ -47,12 +47,14 @@ def told(values):
 
 
 def test_a_settled_difference_is_told_with_its_direction_and_interval():
-    assert told([0.010, 0.011, 0.012]) == "loss is .011 ± .002 higher at a than at b"
-    assert told([-0.010, -0.011, -0.012]) == "loss is .011 ± .002 lower at a than at b"
+    assert told([0.010, 0.011, 0.012, 0.011]) == "loss is .0110 ± .0013 higher at a than at b"
+    assert told([-0.010, -0.011, -0.012, -0.011]) == "loss is .0110 ± .0013 lower at a than at b"
 
 
 def test_an_unsettled_difference_is_not_claimed():
-    assert told([0.01, -0.01, 0.02]) == "loss at a is not clearly different from that at b: the difference is .01 ± .04"
+    said = told([0.01, -0.01, 0.02, 0.0])
+    assert said == "loss at a is not clearly different from that at b: the difference is .01 ± .02"
+    assert told([0.01, -0.01, 0.02]).endswith("the difference is .007")
 
 
 def test_one_seed_tells_its_own_difference_without_an_interval():
@@ -103,23 +105,25 @@ def test_the_ranking_follows_the_numbers():
 
 def test_few_words_claim_no_more_than_many():
     apart = lambda *values: clauses.apart(mean_interval(values))  # noqa: E731
-    assert apart(0.010, 0.011, 0.012) == ".011 ± .002 higher"
+    assert apart(0.010, 0.011, 0.012, 0.011) == ".0110 ± .0013 higher"
+    assert apart(0.010, 0.011, 0.012) == ".011 higher"
     assert apart(-0.25) == ".250 lower"
-    assert apart(0.01, -0.01, 0.02) == "not clearly different (by .01 ± .04)"
+    assert apart(0.01, -0.01, 0.02, 0.0) == "not clearly different (by .01 ± .02)"
     assert apart(0.0, 0.0) == "the same"
-    assert apart(0.01, 0.01, np.nan) == ".010 ± 0 higher, leaving out 1 seed in which a run diverged"
+    assert apart(0.01, 0.01, 0.01, 0.01, np.nan) == ".010 ± 0 higher, leaving out 1 seed in which a run diverged"
     assert apart(np.nan).startswith("not to be compared")
     changed = lambda *values: clauses.changed(mean_interval(values))  # noqa: E731
-    assert changed(0.010, 0.011, 0.012) == "rises by .011 ± .002"
+    assert changed(0.010, 0.011, 0.012, 0.011) == "rises by .0110 ± .0013"
     assert changed(-0.25) == "falls by .250"
-    assert changed(0.01, -0.01, 0.02) == "does not clearly change (.01 ± .04)"
+    assert changed(0.01, -0.01, 0.02, 0.0) == "does not clearly change (.01 ± .02)"
     assert changed(0.0) == "does not change"
 
 
 def test_how_often_counts():
     count = clauses.how_often
-    assert [count(np.array(x)) for x in ([1, 0], [1, 1], [0, 0], [1], [0])] == [
-        *("in 1 of 2 seeds", "in all 2 seeds", "in none of 2 seeds", "in the one seed", "in no seed")
+    assert [count(np.array(x)) for x in ([1, 0], [1, 1], [0, 0], [1], [0], [1] * 3, [0] * 3)] == [
+        *("in 1 of 2 seeds", "in both seeds", "in neither seed", "in the one seed", "in no seed"),
+        *("in all 3 seeds", "in none of 3 seeds"),
     ]
 
 
@@ -190,7 +194,9 @@ def test_a_large_batch_that_ends_lower_is_counted():
 def test_the_first_epoch_and_the_noise_are_compared():
     assert "lower at batch 32 than at batch 256" in batch_sizes.per_epoch(batches(loss=1.5))
     assert "higher at batch 32 than at batch 256" in batch_sizes.per_epoch(batches(loss=0.1))
-    assert "scatter 2.0 (" in batch_sizes.noise(batches(step_noise=0.05))
+    assert "scatter 2.0 times as much" in batch_sizes.noise(batches(step_noise=0.05))
+    small, large = (of("1.3", seeds=range(4), step_noise=noise) for noise in (0.1, 0.05))
+    assert "scatter 2.0 (" in batch_sizes.noise([small, large])
 
 
 def test_seconds_are_told_only_where_the_loss_is_reached():
@@ -214,14 +220,14 @@ def test_what_is_left_of_a_gradient_is_a_ratio_of_its_layers():
 
 def test_a_steady_network_is_called_so_only_if_its_loss_never_rose():
     assert "fell in each of the 9 epochs" in hidden_units.steady(of("2.2", label="256 units"))
-    assert "rose in 1 ± 0 of the 9" in hidden_units.steady(of("2.2", rebound=0.5))
+    assert "rose in 1 ± 0 of the 9" in hidden_units.steady(of("2.2", rebound=0.5, seeds=range(4)))
 
 
 def test_one_unit_is_compared_with_the_linear_classifier():
-    linear = of("2.2", label="softmax regression", accuracy=0.8)
-    worse = hidden_units.alone(of("2.2", label="1 unit", accuracy=0.3), linear, np.array([1.0, 0.0, 0.0]))
-    assert re.search(r"which ends at \.8\d+ ± \.\d+, that is \.\d+ ± \S+ lower\.", worse)
-    assert "in 1 of 3 seeds" in worse
+    linear = of("2.2", label="softmax regression", accuracy=0.8, seeds=range(4))
+    worse = hidden_units.alone(of("2.2", label="1 unit", accuracy=0.3, seeds=range(4)), linear, np.eye(4)[0])
+    assert re.search(r"which ends at \.\d+ ± \.\d+, that is \.\d+ ± \S+ lower\.", worse)
+    assert "in 1 of 4 seeds" in worse
     better = hidden_units.alone(of("2.2", label="1 unit", accuracy=0.9), linear, np.zeros(3))
     assert " higher." in better
     assert "in none of 3 seeds" in better
@@ -325,8 +331,8 @@ def lenet_curves(validation_slope, training_slope=-0.01):
 
 def test_overfitting_is_a_rising_validation_loss_while_training_loss_falls():
     assert "the mark of overfitting." in lenet_epochs.overfitting(lenet_curves(0.01))
-    assert "training loss falls by .01000 ±" in lenet_epochs.overfitting(lenet_curves(0.01))
-    assert "validation loss rises by .01000 ±" in lenet_epochs.overfitting(lenet_curves(0.01))
+    assert "training loss falls by .0100 an epoch" in lenet_epochs.overfitting(lenet_curves(0.01))
+    assert "validation loss rises by .0100 an epoch" in lenet_epochs.overfitting(lenet_curves(0.01))
     assert "no overfitting yet" in lenet_epochs.overfitting(lenet_curves(-0.01))
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.01, training_slope=0.01))
     assert "not clearly overfitting" in lenet_epochs.overfitting(lenet_curves(0.0))
@@ -365,8 +371,8 @@ def test_gains_are_shares_of_the_whole_gain():
 
 def test_the_modified_network_is_better_only_if_it_is():
     original, modified = of("3.2", label="old"), of("3.2", label="new", accuracy=0.95, loss=0.2)
-    assert "one's accuracy is .150 ± 0 higher, its loss .300 ± 0 lower." in relu_max.better(modified, original)
-    assert "one's accuracy is .150 ± 0 lower, its loss .300 ± 0 higher." in relu_max.better(original, modified)
+    assert "one's accuracy is .150 higher, its loss .300 lower." in relu_max.better(modified, original)
+    assert "one's accuracy is .150 lower, its loss .300 higher." in relu_max.better(original, modified)
     assert "never reaches" in relu_max.sooner(original, modified)
     assert "epochs it has the accuracy at which the original ends." in relu_max.sooner(modified, original)
 

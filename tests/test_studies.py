@@ -222,6 +222,20 @@ def test_one_seed_claims_no_interval(section, undrawn):
 
 
 @pytest.mark.parametrize("section", TRAINED, ids=by_id)
+def test_three_seeds_are_said_once_to_be_too_few_for_intervals(section, undrawn):
+    said = list(texts(composed(section, "three seeds")))
+    assert not [text for text in said if "±" in text or "95% interval" in text]
+    assert " ".join(said).count("3 seeds: too few for intervals.") == 1
+    assert "intervals over 10 seeds" in " ".join(texts(composed(section, "ten seeds")))
+
+
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
+@pytest.mark.parametrize("outcome", ["ten seeds", "noisy"])
+def test_no_brackets_stand_in_brackets(section, outcome, undrawn):
+    assert not [text for text in texts(composed(section, outcome)) if re.search(r"\([^()]*\(", text)]
+
+
+@pytest.mark.parametrize("section", TRAINED, ids=by_id)
 def test_runs_that_diverged_are_named(section, undrawn):
     assert "Runs that diverged: 1 of 3 " in " ".join(texts(composed(section, "some diverged")))
     assert "diverged" not in " ".join(texts(composed(section, "three seeds"))).replace("a run diverges", "")

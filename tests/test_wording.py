@@ -72,6 +72,8 @@ def test_words(said, expected):
 def test_digits_follow_the_interval():
     assert wording.measured(mean_interval([0.831, 0.829, 0.834, 0.830])) == ".831 ± .003"
     assert wording.measured(mean_interval([0.8314])) == ".831"
+    assert wording.measured(mean_interval([0.8, 1.0])) == ".900"
+    assert wording.measured(mean_interval([0.831, 0.829, 0.834])) == ".831"
     assert wording.decimals_for(0.0021) == 3
     assert wording.decimals_for(0.013) == 3
     assert wording.decimals_for(4.2) == 0

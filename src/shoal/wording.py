@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shoal.analysis.statistics import Summary
 
+FEWEST = 4
+"""Seeds that an interval needs to be printed: with two or three, Student's t makes it wider than it is useful."""
+
 MINUS = "−"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -50,14 +53,14 @@ def rounded(value: float, decimals: int = 3) -> str:
 
 
 def measured(summary: "Summary", decimals: int = 3) -> str:
-    """Mean and half its interval: ".831 ± .002". One seed has no interval: ".831"; none has "–".
+    """Mean and half its interval: ".831 ± .002". Fewer than `FEWEST` seeds have none: ".831"; no seed has "–".
 
     Args:
         decimals: at most so many when there is no interval to choose by.
     """
     if not isfinite(summary.mean):
         return "–"
-    if summary.half is None:
+    if summary.half is None or summary.n < FEWEST:
         return rounded(summary.mean, decimals)
     if summary.half < 1e-6:  # seeds that are all alike, but for rounding
         return f"{rounded(summary.mean, decimals)} ± 0"

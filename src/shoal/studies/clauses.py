@@ -141,11 +141,12 @@ def magnitude(of: Summary) -> Summary:
 
 
 def fold(of: Summary) -> str:
-    """ "2.8 (2.6 to 3.0)": a ratio with its interval, where there is one."""
+    """ "2.8 (2.6 to 3.0)": a ratio with its interval, where there are seeds enough for one."""
     if not of.n:
         return "undefined"
-    ends = "" if of.low is None or of.high is None else f" ({_digits(of.low)} to {_digits(of.high)})"
-    return f"{_digits(of.mean)}{ends}"
+    if of.low is None or of.high is None or of.n < wording.FEWEST:
+        return _digits(of.mean)
+    return f"{_digits(of.mean)} ({_digits(of.low)} to {_digits(of.high)})"
 
 
 def _digits(value: float) -> str:
@@ -175,10 +176,13 @@ def each(group: Iterable[Curves], quantity: Quantity, preposition: str) -> str:
 
 
 def how_often(happened: np.ndarray) -> str:
-    """ "in 3 of 10 seeds", "in all 10 seeds", "in none of 10 seeds"; of one "in the one seed" or "in no seed"."""
+    """ "in 3 of 10 seeds", "in all 10 seeds", "in none of 10 seeds", and of few "in both seeds", "in neither
+    seed", "in the one seed", "in no seed"."""
     count, n = int(np.sum(happened)), len(happened)
     if n == 1:
         return "in the one seed" if count else "in no seed"
+    if n == 2 and count != 1:
+        return "in both seeds" if count else "in neither seed"
     return f"in {'none of' if not count else 'all' if count == n else f'{count} of'} {n} seeds"
 
 

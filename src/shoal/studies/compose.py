@@ -105,10 +105,15 @@ def replicates(curves: Iterable[Curves]) -> str:
     counts = sorted({len(each.seeds) for each in group})
     if counts == [1]:
         claimed = "These are single runs, of one seed: no interval is given."
+    elif counts[-1] < wording.FEWEST:
+        span = "" if len(counts) == 1 else f"{counts[0]} to "
+        claimed = f"{span}{wording.count(counts[-1], 'seed')}: too few for intervals."
     elif len(counts) == 1:
         claimed = f"Numbers after ± are 95% intervals over {counts[0]} seeds."
     else:
         claimed = f"Numbers after ± are 95% intervals over the {counts[0]} to {counts[-1]} seeds that have finished."
+        if counts[0] < wording.FEWEST:
+            claimed += f" Fewer than {wording.FEWEST} have none."
     return f"{claimed} {diverged(group)}".strip()
 
 
@@ -159,11 +164,16 @@ def outcome_table(
             record |= {f"{key}_{part}": getattr(numbers, part) for part in ("mean", "sd", "low", "high")}
         body.append(cells)
         records.append(record)
-    told = caption if lone else f"{caption} {SPREAD}"
+    told = f"{caption} {spread_note([len(each.seeds) for each in curves])}".strip()
     return Table(name, ["", *heads] if lone else ["", "n", *heads], body, told, records)
 
 
-SPREAD = "Means with their 95% intervals, and the standard deviation over seeds."
+def spread_note(counts: Sequence[int]) -> str:
+    """For captions of tables: what stands beside a mean over so many seeds; "" of single runs."""
+    if max(counts, default=0) < 2:
+        return ""
+    intervals = " with their 95% intervals," if max(counts) >= wording.FEWEST else ""
+    return f"Means{intervals} and the standard deviation over seeds."
 
 
 def deviation(numbers: Summary) -> str:

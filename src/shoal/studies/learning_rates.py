@@ -127,7 +127,7 @@ def notable(found: dict[float, Curves]) -> str:
         return ""
     stable, unstable = found[0.1], found[0.12]
     rebound, loss = difference(unstable, stable, REBOUND), difference(unstable, stable, LOSS)
-    points = "" if rebound.sd is None else f" (in percentage points, {apart(rebound, decimals=1)})"
+    points = "" if rebound.sd is None else f"; in percentage points, that is {apart(rebound, decimals=1)}"
     return (
         f"The original calls {unstable.label} unstable: here its loss rebounds by {told(unstable, REBOUND)}%, against "
         f"{told(stable, REBOUND)}% at {stable.label}{points}. The loss at which it ends is {apart(loss)}."

@@ -175,10 +175,8 @@ def _table(effects: dict[str, dict[str, np.ndarray]]) -> Table:
         "The two-by-two factorial, paired by seed. An effect is a mean over both levels of the other change; the "
         "interaction is what max pooling adds with ReLU minus what it adds with the sigmoid."
     )
-    several = any(record["n"] > 1 for record in records)
-    return Table(
-        "factorial", columns, list(body.values()), f"{caption} {compose.SPREAD}" if several else caption, records
-    )
+    note = compose.spread_note([record["n"] for record in records])
+    return Table("factorial", columns, list(body.values()), f"{caption} {note}".strip(), records)
 
 
 def _pooling(found: dict[tuple[str, str], Curves]) -> Figure:
