@@ -156,6 +156,22 @@ def test_single_runs_tell_only_of_themselves():
     assert "at which the loss rose so far" in learning_rates.critical(rates(0, 0.5, **alone), steep)
 
 
+def test_rates_above_the_critical_one_are_compared_with_those_that_sway():
+    products = {f"lr {number}": np.full((3, 2), value) for number, value in enumerate((0.5, 0.7, 2.0, 3.0))}
+    tell = lambda *rebounds: learning_rates.critical(rates(*rebounds), products)  # noqa: E731
+    assert "These are the rates that sway." in tell(0, 0, 0.4, 0.4)
+    assert "that sway are these, also lr 1." in tell(0, 0.4, 0.4, 0.4)
+    assert "that sway are these, without lr 2." in tell(0, 0, 0, 0.4)
+    assert "that sway are these, without lr 2 but also lr 1." in tell(0, 0.4, 0, 0.4)
+    assert "that sway are others: lr 1." in tell(0, 0.4, 0, 0)
+    assert "no rates that sway" in tell(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(("value", "said"), [(1.02, "1.02"), (0.9996, ".9996"), (0.84, ".84"), (1.3, "1.3")])
+def test_what_lies_beside_one_is_told_from_it(value, said):
+    assert learning_rates._beside_one(value) == said
+
+
 def test_a_slow_rate_is_told_by_when_the_other_has_its_loss():
     def slow(slowest, **medium):
         return learning_rates.slow(
@@ -359,6 +375,8 @@ def test_networks_that_guess_are_named():
     said = vanishing_gradients.stuck(found)
     assert said == "In every seed, sigmoid networks with 4 and 5 hidden layers end no better than guessing."
     assert vanishing_gradients.stuck({("relu", 1): learning}) == ""
+    alone = {("sigmoid", 4): of("2.1", accuracy=0.1, spread=0.001, seeds=(0,))}
+    assert vanishing_gradients.stuck(alone) == "Sigmoid networks with 4 hidden layers end no better than guessing."
 
 
 def test_gains_are_shares_of_the_whole_gain():

@@ -219,6 +219,7 @@ def test_one_seed_claims_no_interval(section, undrawn):
     blocks = composed(section, "one seed")
     assert not [text for text in texts(blocks) if "±" in text or "clearly" in text.replace("clearly above", "")]
     assert "no interval is given" in " ".join(texts(blocks))
+    assert "every seed" not in " ".join(texts(blocks))
 
 
 @pytest.mark.parametrize("section", TRAINED, ids=by_id)

@@ -151,7 +151,8 @@ def _progress(group: list[Curves]) -> list[Figure]:
     took = wording.listed([f"{wording.duration(SECONDS.of(one).mean())} at {one.label}" for one in group])
     loss = (
         f"Validation loss of the same runs by three clocks. {large.label.capitalize()} stops after {_last(large):,} "
-        f"steps, {small.label} after {_last(small):,}; training took {took}, on one thread and without evaluation. {n}."
+        f"steps, {small.label} after {_last(small):,}; training took {took}, on one thread and without evaluation. "
+        f"Seconds were measured once, on one machine, while other runs may have trained beside. {n}."
     )
     accuracy = f"Validation accuracy by the same clocks. It ends at {each(group, ACCURACY, 'at')}. {n}."
     return [

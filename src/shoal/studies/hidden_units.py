@@ -62,7 +62,8 @@ def steady(wide: Curves) -> str:
     if not np.isfinite(rises).any():
         return f"{end}."
     if not np.nansum(rises):
-        return f"{end}; the loss fell in each of the {chances} epochs after the first, in every seed."
+        every = "" if single([wide]) else ", in every seed"
+        return f"{end}; the loss fell in each of the {chances} epochs after the first{every}."
     return (
         f"{end}. The way there is not even: the loss rose in {wording.measured(mean_interval(rises), 0)} of the "
         f"{chances} epochs after the first, at worst to {wording.measured(rebound, 1)}% above its earlier low."

@@ -191,15 +191,21 @@ def _lie(count: int) -> str:
 
 
 def _agree(group: Sequence[Curves], above: Sequence[Curves], which: str) -> str:
-    """Whether the rates above the critical one are those that sway."""
-    swaying = wording.listed([one.label for one in group if sways(one)])
-    if [one.label for one in above] == [one.label for one in group if sways(one)]:
-        return (
-            f"These are the rates {which}."
-            if above
-            else f"None of these rates lies above it, nor are there any {which}."
-        )
-    return f"The rates {which} are others: {swaying}." if swaying != "none" else f"Yet there are no rates {which}."
+    """Whether the rates above the critical one are those that sway, and which are more or fewer."""
+    over, swaying = [one.label for one in above], [one.label for one in group if sways(one)]
+    if over == swaying:
+        none = f"None of these rates lies above it, nor are there any {which}."
+        return f"These are the rates {which}." if over else none
+    if not swaying:
+        return f"Yet there are no rates {which}."
+    if not over:
+        return f"None of these rates lies above it, yet there are some {which}: {wording.listed(swaying)}."
+    more, fewer = ([label for label in a if label not in b] for a, b in ((swaying, over), (over, swaying)))
+    if len(fewer) == len(over):
+        return f"The rates {which} are others: {wording.listed(swaying)}."
+    parts = [f"without {wording.listed(fewer)}"] if fewer else []
+    parts += [f"also {wording.listed(more)}"] if more else []
+    return f"The rates {which} are these, {' but '.join(parts)}."
 
 
 # ---- figures ------------------------------------------------------------------------------------------
@@ -229,6 +235,12 @@ def _curves(group: list[Curves]) -> list[Figure]:
     ]
 
 
+def _beside_one(value: float) -> str:
+    """With as many digits, up to six, as tell it from 1."""
+    digits = next((digits for digits in range(2, 6) if float(f"{value:.{digits - 1}e}") != 1), 6)
+    return wording.significant(value, digits)
+
+
 def _span(group: Sequence[Curves], quantity: Quantity) -> str:
     return compose.spread(group, quantity, "at")
 
@@ -245,7 +257,7 @@ def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
     caption = (
         "Learning rate times curvature, lr · λ / 2, along the run. Above the dashed line, which is 1, gradient descent "
         "is unstable on a parabola so curved."
-        + (f" Nearest to it at the end is {nearest}, at {wording.significant(known[nearest], 2)}." if nearest else "")
+        + (f" Nearest to it at the end is {nearest}, at {_beside_one(known[nearest])}." if nearest else "")
         + f" {wording.seeds(most)}{', a geometric mean' if most > 1 else ''}."
     )
     chart = figures.curves(

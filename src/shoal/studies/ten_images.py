@@ -63,8 +63,8 @@ def alike(dataset: Dataset, means: np.ndarray, hits: np.ndarray) -> str:
         f"On average {names[shade.argmax()]} has the most ink ({wording.percent(shade.max())} of full black) and "
         f"{names[shade.argmin()]} the least ({wording.percent(shade.min())}). The two means nearest to each other are "
         f"those of {names[first]} and {names[second]}. Naming each test image after the nearest mean is right for "
-        f"{wording.percent(float(share @ hits), 1)} of them: a mark that everything trained below should pass. It is "
-        f"right most often for {names[best]} ({wording.percent(hits[best])}) and least often for {names[worst]} "
+        f"{wording.percent(float(share @ hits), 1)} of them. It is right most "
+        f"often for {names[best]} ({wording.percent(hits[best])}) and least often for {names[worst]} "
         f"({wording.percent(hits[worst])})."
     )
 

@@ -12,7 +12,7 @@ from shoal.engines import scaling
 from shoal.models import mlp
 from shoal.optimizers import SGD
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, difference, each, fold, geometric, versus
+from shoal.studies.clauses import ACCURACY, difference, each, fold, geometric, single, versus
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
@@ -150,7 +150,10 @@ def stuck(found: Found) -> str:
         ]
         if depths:
             lost.append(f"{name} networks with {wording.listed(depths)} hidden layer{'s' if depths != [1] else ''}")
-    return f"In every seed, {wording.listed(lost)} end no better than guessing." if lost else ""
+    said = f"{wording.listed(lost)} end no better than guessing."
+    if not lost:
+        return ""
+    return f"{said[0].upper()}{said[1:]}" if single(found.values()) else f"In every seed, {said}"
 
 
 # ---- figures ------------------------------------------------------------------------------------------
