@@ -248,6 +248,13 @@ def test_nothing_is_said_of_fashion_mnist_on_its_stand_in(section, undrawn):
     assert "Fashion-MNIST" not in " ".join(texts(section.chapter(imagined(section, "three seeds", "fashion-mnist"))))
 
 
+@pytest.mark.parametrize("identity", ["1.2", "1.3"])
+def test_a_stand_in_is_not_held_against_the_original(identity, undrawn):
+    section = find(identity)
+    assert "The original" in " ".join(texts(composed(section, "three seeds")))
+    assert "The original" not in " ".join(texts(section.chapter(imagined(section, "three seeds", "fashion-mnist"))))
+
+
 @pytest.mark.parametrize("section", sections(), ids=by_id)
 def test_every_section_can_be_composed(section, undrawn):
     assert composed(section, "three seeds")

@@ -62,14 +62,18 @@ def chapter(results: Results) -> list[Block]:
     )
     ending = f"The end: after {large.config.epochs} epochs. Noise is how far training loss scatters in the last epoch."
     said = per_epoch(group), per_step(group), per_second(small, large)
-    several = len(group) > 1
+    several, compared = len(group) > 1, compose.comparable(STUDY, results)
     return [
         opening,
         *_progress(group),
         *([compose.paragraph(*said)] if several else []),
         compose.outcome_table("batch-sizes-way", group, progress, (FIRST, _then(large))),
         _steps(group),
-        *([compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group))] if several else []),
+        *(
+            [compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group, compared))]
+            if several
+            else []
+        ),
         compose.outcome_table("batch-sizes", group, ending, (LOSS, ACCURACY, NOISE)),
     ]
 
@@ -134,13 +138,14 @@ def noise(group: list[Curves]) -> str:
     )
 
 
-def end(group: list[Curves]) -> str:
+def end(group: list[Curves], compared: bool = True) -> str:
+    """Where the largest batch ends beside the smallest, and, where it is to be compared, what the original saw."""
     small, large = group[0], group[-1]
     left, right = rows(large, small)
     lower = ACCURACY.of(large)[left] < ACCURACY.of(small)[right]
     gap = versus(difference(large, small, ACCURACY), "accuracy", f"at {large.label}", f"at {small.label}")
     often = "" if len(lower) < 2 else f", and {large.label} ends below {small.label} {how_often(lower)}"
-    return f"The original saw large batches end lower at times: here {gap}{often}."
+    return f"{'The original saw large batches end lower at times: here' if compared else 'At the end'} {gap}{often}."
 
 
 # ---- figures ------------------------------------------------------------------------------------------

@@ -26,6 +26,11 @@ def title(dataset: Dataset) -> str:
     return dataset.name if dataset.stand_in else TITLES.get(dataset.name, dataset.name)
 
 
+def comparable(study: Study, results: Results) -> bool:
+    """Whether the study ran on the original's data: what a stand-in gives is not held against the original's words."""
+    return not any(results.dataset(point.config.data).stand_in for point in study.points)
+
+
 def finished(study: Study, results: Results, label: Callable[..., str]) -> dict[Any, Curves]:
     """The curves that are there, by grid value (a tuple where the grid has several names), in the grid's order.
 

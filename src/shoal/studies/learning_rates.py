@@ -64,7 +64,7 @@ def chapter(results: Results) -> list[Block]:
         return blocks
     blocks += _curves(group)
     blocks.append(compose.paragraph(slow(found), ranking(group, LOSS, "lowest", "at")))
-    blocks.append(compose.paragraph(sway(group), notable(found)))
+    blocks.append(compose.paragraph(sway(group), notable(found, compose.comparable(STUDY, results))))
     blocks.append(compose.outcome_table("learning-rates", group, _caption(group), (LOSS, ACCURACY, REBOUND)))
     products = {one.label: stability(results, one) for one in group}
     blocks += [_curvature(group, products), Prose(critical(group, products))]
@@ -121,15 +121,16 @@ def _far(curves: Curves) -> str:
     return f"by {told(curves, REBOUND)}%" if summary(curves, REBOUND).n else "by diverging"
 
 
-def notable(found: dict[float, Curves]) -> str:
+def notable(found: dict[float, Curves], compared: bool = True) -> str:
     """The rate that the original calls unstable beside the largest it calls stable."""
     if 0.1 not in found or 0.12 not in found:
         return ""
     stable, unstable = found[0.1], found[0.12]
     rebound, loss = difference(unstable, stable, REBOUND), difference(unstable, stable, LOSS)
     points = "" if rebound.sd is None else f"; in percentage points, that is {apart(rebound, decimals=1)}"
+    lead = f"The original calls {unstable.label} unstable: here its" if compared else f"At {unstable.label} the"
     return (
-        f"The original calls {unstable.label} unstable: here its loss rebounds by {told(unstable, REBOUND)}%, against "
+        f"{lead} loss rebounds by {told(unstable, REBOUND)}%, against "
         f"{told(stable, REBOUND)}% at {stable.label}{points}. The loss at which it ends is {apart(loss)}."
     )
 
