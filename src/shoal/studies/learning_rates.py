@@ -127,7 +127,7 @@ def notable(found: dict[float, Curves], compared: bool = True) -> str:
         return ""
     stable, unstable = found[0.1], found[0.12]
     rebound, loss = difference(unstable, stable, REBOUND), difference(unstable, stable, LOSS)
-    points = "" if rebound.sd is None else f"; in percentage points, that is {apart(rebound, decimals=1)}"
+    points = "" if rebound.sd is None else f"; in percentage points, that is {apart(rebound, decimals=2)}"
     lead = f"The original calls {unstable.label} unstable: here its" if compared else f"At {unstable.label} the"
     return (
         f"{lead} loss rebounds by {told(unstable, REBOUND)}%, against "
