@@ -37,8 +37,7 @@ from shoal.models import (
 from shoal.optimizers import SGD, Adam, AdamW, Cosine, Optimizer, WarmUp
 from shoal.streams import initial_weights
 from shoal.study import Config, Run
-from small_data import patches
-from test_reference import same
+from small_data import patches, same
 
 SETS = instruction_sets()
 OPTIMIZERS: tuple[Optimizer, ...] = (

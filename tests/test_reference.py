@@ -18,7 +18,7 @@ from shoal.errors import EngineError
 from shoal.models import Conv2d, Flatten, Linear, MaxPool2d, Model, Normal, ReLU, mlp, softmax_regression
 from shoal.optimizers import SGD, Adam, AdamW, Cosine, Optimizer, WarmUp, learning_rates
 from shoal.study import Config, Run
-from small_data import patches
+from small_data import patches, same
 
 TINY = (1, 8, 8)
 MLP = mlp(6, classes=3, input_shape=TINY)
@@ -39,17 +39,6 @@ def config(**changes: Any) -> Config:
 
 def train(*runs: Run, data: Dataset = DATA, engine: ReferenceEngine | None = None, **options: Any) -> list[EpochRecord]:
     return list((engine or ReferenceEngine()).train(runs, {"patches": data}, **options))
-
-
-def same(one: EpochRecord, other: EpochRecord) -> bool:
-    """Equal to the last bit, but for the time it took."""
-    numbers = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "diverged_at")
-    return (
-        all(repr(getattr(one, name)) == repr(getattr(other, name)) for name in numbers)
-        and np.array_equal(one.step_losses, other.step_losses, equal_nan=True)
-        and one.tensors.keys() == other.tensors.keys()
-        and all(one.tensors[name].tobytes() == other.tensors[name].tobytes() for name in one.tensors)
-    )
 
 
 # ---- records ------------------------------------------------------------------------------------------

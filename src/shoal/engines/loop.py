@@ -13,7 +13,7 @@ import numpy as np
 
 from shoal import streams
 from shoal.data import Dataset
-from shoal.engines import EpochRecord, Tensors, portions
+from shoal.engines import EpochRecord, Tensors, portions, steps_per_epoch
 from shoal.optimizers import learning_rates
 from shoal.study import Run
 
@@ -60,7 +60,7 @@ def _train_epoch(run: Run, dataset: Dataset, network: Network, epoch: int) -> Ep
     """Train the epoch after ``epoch`` others, and validate."""
     config, indices = run.config, portions(run.config, dataset).train
     order = indices[streams.order(len(indices), run.seed, epoch)]
-    steps = -(-len(order) // config.batch_size)
+    steps = steps_per_epoch(config, dataset)
     losses = np.empty(steps, np.float32)
     loss_sum, right_sum, begun = 0.0, 0, perf_counter()
     for step, lr in enumerate(learning_rates(config.optimizer, config.schedule, epoch, steps)):

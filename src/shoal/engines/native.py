@@ -22,6 +22,7 @@ from shoal.engines import (
     dataset_for,
     portions,
     scaling,
+    steps_per_epoch,
     usable_cores,
 )
 from shoal.errors import EngineError
@@ -116,7 +117,7 @@ class _Flight:
         model, state = config.model, config.optimizer.state
         self.run, self.session = run, session
         self.portions: Portions = portions(config, dataset)
-        self.steps = -(-len(self.portions.train) // config.batch_size)
+        self.steps = steps_per_epoch(config, dataset)
         self.epoch = checkpoint.epoch if checkpoint else -1  # of the last record
         self.pushed = self.epoch
         self.finished = False
