@@ -9,6 +9,7 @@ import pytest
 
 from fakes import MODEL, tiny_config
 from shoal.errors import StudyError
+from shoal.losses import CrossEntropy
 from shoal.models import Model, lenet, normal, xavier_uniform
 from shoal.optimizers import SGD, Adam, Cosine
 from shoal.study import Config, Grid, Run, Study
@@ -29,6 +30,7 @@ def test_a_config_travels_as_json():
         epochs=3,
         init=normal(0.02),
         schedule=Cosine(3),
+        loss=CrossEntropy("naive"),
     )
     again = msgspec.json.decode(msgspec.json.encode(config), type=Config)
     assert again == config
@@ -41,9 +43,16 @@ def test_hashes_are_those_of_the_first_release():
     assert Run(tiny_config(), 0).trajectory == "c95b303bcea66de2"
 
 
+def test_the_default_loss_is_the_same_config_said_or_not():
+    """Even as another object, whose text is another object: a study's grid may name all three forms."""
+    for loss in (CrossEntropy(), CrossEntropy("-".join(["log", "sum", "exp"]))):
+        assert tiny_config().replace(loss=loss).hash == tiny_config().hash
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"data": "other"}, {"optimizer": SGD(lr=0.2)}, {"batch_size": 8}, {"init": normal(0.1)}, {"standardize": True}],
+    [{"data": "other"}, {"optimizer": SGD(lr=0.2)}, {"batch_size": 8}, {"init": normal(0.1)}, {"standardize": True}]
+    + [{"loss": CrossEntropy("shifted")}, {"loss": CrossEntropy("naive")}],
 )
 def test_another_content_is_another_hash_and_trajectory(change):
     config = tiny_config()
@@ -200,3 +209,40 @@ def test_the_function_gives_a_config():
 def test_two_points_that_are_one_config_are_refused():
     with pytest.raises(StudyError, match=r"'lr 0.1' and 'lr 0.2' are the same config"):
         study(Grid(lr=[0.1, 0.2]), lambda lr: tiny_config())
+
+
+# ---- grids that add up, claims ------------------------------------------------------------------------
+
+
+def test_grids_add_up_and_config_fills_in_what_one_of_them_does_not_name():
+    grid = Grid(lr=[0.1, 0.2]) + Grid(lr=[0.1], epochs=[7])
+    assert list(grid) == [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.1, "epochs": 7}]
+    assert repr(grid) == "Grid(lr=[0.1, 0.2]) + Grid(lr=[0.1], epochs=[7])"
+    points = study(grid, lambda lr, epochs=3: tiny_config(lr, epochs)).points
+    assert [point.config.epochs for point in points] == [3, 3, 7]
+
+
+def test_a_point_that_two_grids_both_name_is_refused():
+    with pytest.raises(StudyError, match=r"'lr 0.1' and 'lr 0.1' are the same config"):
+        study(Grid(lr=[0.1]) + Grid(lr=[0.1]))
+
+
+class Spoken:
+    """A claim that notes by which study it was checked."""
+
+    def __init__(self, id: str) -> None:
+        self.id, self.checked = id, []
+
+    def check(self, study: Study) -> None:
+        self.checked.append(study.name)
+
+
+def test_a_study_checks_its_claims_when_it_is_built():
+    claim = Spoken("1")
+    assert study(Grid(lr=[0.1]), claims=[claim]).claims == (claim,)
+    assert claim.checked == ["rates"]
+
+
+def test_two_claims_of_one_id_are_refused():
+    with pytest.raises(StudyError, match="two claims have the id '1'"):
+        study(Grid(lr=[0.1]), claims=[Spoken("1"), Spoken("1")])

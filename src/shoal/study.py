@@ -7,17 +7,20 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta
 
 from shoal.errors import StudyError
+from shoal.losses import CrossEntropy
 from shoal.models import Init, Model, XavierUniform
 from shoal.optimizers import Constant, Epochs, Optimizer, Schedule
 from shoal.spec import Spec, content_hash, is_name, plain
 
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+PLAIN_LOSS = CrossEntropy()
 
 
 class Config(Spec, frozen=True, kw_only=True):
@@ -34,6 +37,7 @@ class Config(Spec, frozen=True, kw_only=True):
         standardize: shift and scale pixels by the training split's mean and standard deviation.
         holdout: training images kept aside as validation, with the test split untouched;
             0 means that validation is the test split.
+        loss: how the cross-entropy that it trains on is computed; validation is always by log-sum-exp.
     """
 
     data: str
@@ -45,6 +49,12 @@ class Config(Spec, frozen=True, kw_only=True):
     schedule: Schedule = Constant()
     standardize: bool = False
     holdout: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    loss: CrossEntropy = PLAIN_LOSS
+
+    def check(self) -> None:
+        """The default loss, said or not, is the same config: it is left out of the hash only as this one object."""
+        if self.loss == PLAIN_LOSS:
+            msgspec.structs.force_setattr(self, "loss", PLAIN_LOSS)
 
     @property
     def trajectory(self) -> str:
@@ -77,7 +87,8 @@ class Run(Spec, frozen=True):
 class Grid:
     """Named values to cross: ``Grid(lr=[0.1, 0.5], batch_size=[32, 256])`` has four points.
 
-    Values are a list, a tuple, a range or a NumPy array of one dimension.
+    Values are a list, a tuple, a range or a NumPy array of one dimension. Grids add up:
+    ``Grid(lr=[0.1, 0.5]) + Grid(lr=[0.1], epochs=[40])`` has three points, of which the last names one thing more.
 
     Raises:
         StudyError: values without a name, or none, or one twice, or no list.
@@ -88,7 +99,12 @@ class Grid:
             raise StudyError(
                 f"Grid({unnamed[0]!r}): the values need a name. Use Grid(lr=[...]), or Grid(**dictionary)."
             )
-        self.values = {name: self._options(name, options) for name, options in values.items()}
+        self._crosses = ({name: self._options(name, options) for name, options in values.items()},)
+
+    def __add__(self, other: "Grid") -> "Grid":
+        total = Grid()
+        total._crosses = self._crosses + other._crosses
+        return total
 
     @staticmethod
     def _options(name: str, given: Any) -> tuple[Any, ...]:
@@ -102,11 +118,13 @@ class Grid:
         return options
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for combination in itertools.product(*self.values.values()):
-            yield dict(zip(self.values, combination, strict=True))
+        for values in self._crosses:
+            for combination in itertools.product(*values.values()):
+                yield dict(zip(values, combination, strict=True))
 
     def __repr__(self) -> str:
-        return f"Grid({', '.join(f'{name}={list(options)}' for name, options in self.values.items())})"
+        named = (", ".join(f"{name}={list(options)}" for name, options in values.items()) for values in self._crosses)
+        return " + ".join(f"Grid({values})" for values in named)
 
 
 def _listed(values: Any) -> tuple[Any, ...]:
@@ -129,6 +147,17 @@ class Point:
         return ", ".join(f"{name} {value}" for name, value in self.values.items()) or self.config.model.name
 
 
+class Checked(Protocol):
+    """What a study asks of a claim: a name, and to refuse a study that cannot answer it."""
+
+    @property
+    def id(self) -> str: ...
+
+    def check(self, study: "Study") -> None:
+        """Raise `StudyError` if the study lacks a config that the claim names, or its runs the metric."""
+        ...
+
+
 @dataclass(frozen=True)
 class Study:
     """A question, as the configs that answer it.
@@ -139,6 +168,7 @@ class Study:
         grid: the values to cross.
         seeds: the replicates, by default 0 to 9.
         keep_weights: keep the weights of every epoch instead of only the last (for probes along the run).
+        claims: sentences that can be false, which its runs are to judge (see `shoal.analysis.claims`).
 
     Example:
         >>> from shoal import Config, Grid, SGD, Study, softmax_regression
@@ -148,7 +178,8 @@ class Study:
         20
 
     Raises:
-        StudyError: grid names and the function's parameters differ, or two points give the same config.
+        StudyError: grid names and the function's parameters differ, two points give the same config, two claims have
+            the same id, or the study cannot answer one.
     """
 
     name: str
@@ -156,6 +187,7 @@ class Study:
     grid: Grid
     seeds: Sequence[int] = range(10)
     keep_weights: bool = False
+    claims: Sequence[Checked] = ()
     points: tuple[Point, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -169,9 +201,18 @@ class Study:
         object.__setattr__(self, "points", tuple(self._build(values) for values in self.grid))
         seen: dict[str, str] = {}
         for point in self.points:
-            other = seen.setdefault(point.config.hash, point.label)
-            if other != point.label:
+            if point.config.hash in seen:
+                other = seen[point.config.hash]
                 raise StudyError(f"{self.name}: {other!r} and {point.label!r} are the same config. Remove one.")
+            seen[point.config.hash] = point.label
+        self._check_claims()
+
+    def _check_claims(self) -> None:
+        object.__setattr__(self, "claims", tuple(self.claims))
+        for index, claim in enumerate(self.claims):
+            if any(claim.id == other.id for other in self.claims[:index]):
+                raise StudyError(f"{self.name}: two claims have the id {claim.id!r}. Rename one.")
+            claim.check(self)
 
     def _checked_seeds(self) -> Sequence[int]:
         seeds = self.seeds if isinstance(self.seeds, range) else _listed(self.seeds)
