@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "shoal"
 STOREYS = (
     "errors files theme",
     "spec",
-    "models optimizers",
+    "losses models optimizers",
     "streams",
     "data study",
     "analysis engines plan",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StudyError,
         UsageError,
     )
+    from shoal.losses import CrossEntropy
     from shoal.models import (
         AvgPool2d,
         Conv2d,
@@ -58,6 +59,7 @@ _ROOMS = {
     "engines.reference": "ReferenceEngine",
     "errors": "DataError DataMissing EngineError ModelError ShoalError StoreError StoreLocked StoreTooNew StudyError "
     "UsageError",
+    "losses": "CrossEntropy",
     "models": "AvgPool2d Conv2d Flatten Linear MaxPool2d Model ReLU Sigmoid Tanh kaiming_uniform lenet mlp normal "
     "pytorch_default softmax_regression xavier_uniform",
     "optimizers": "Adam AdamW Constant Cosine Exponential SGD StepDecay WarmUp",
@@ -77,6 +79,7 @@ __all__ = [
     "Constant",
     "Conv2d",
     "Cosine",
+    "CrossEntropy",
     "Curves",
     "DataError",
     "DataMissing",

@@ -13,6 +13,7 @@ import msgspec
 from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset
+from shoal.losses import CrossEntropy
 from shoal.models import Linear
 from shoal.spec import Spec
 from shoal.studies.compose import title
@@ -33,6 +34,7 @@ def described(
     rows = [("data", "; ".join(_images(dataset) for dataset in used))]
     rows += [(name, _values([show(config) for config in configs])) for name, show in FIELDS]
     rows.insert(3, ("optimizer", _specs([config.optimizer for config in configs])))
+    rows.append(("loss", _losses(configs)))
     rows.append(("validation", _validation(configs, used)))
     rows.append(("seeds done", seeds_done(curves)))
     return tuple(row for row in rows if row[1])
@@ -115,6 +117,12 @@ def _values(values: Sequence[str], joint: str = "and") -> str:
 
 def _images(dataset: Dataset) -> str:
     return f"{title(dataset)}: {len(dataset.train):,} training and {len(dataset.test):,} test images"
+
+
+def _losses(configs: Sequence[Config]) -> str:
+    """How the loss is computed, where it is a matter: not where every config computes it as usual."""
+    usual = all(config.loss == CrossEntropy() for config in configs)
+    return "" if usual else f"cross-entropy, {_values([config.loss.form for config in configs])}"
 
 
 def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:
