@@ -12,7 +12,8 @@ import numpy as np
 from shoal import streams
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset, Split
-from shoal.engines import steps_per_epoch
+from shoal.engines import scaling, steps_per_epoch
+from shoal.probes import gradients
 from shoal.study import Config, Study
 
 CLASSES = 10
@@ -106,6 +107,22 @@ class Imagined:
         labels = self.dataset(config.data).test.labels
         noise = streams.normals(len(labels) * CLASSES, "imagined logits", seed).reshape(-1, CLASSES)
         return (noise + 2 * np.eye(CLASSES)[labels]).astype(np.float32)
+
+    def correct(self, config: Config, seed: int) -> np.ndarray:
+        """As many images as the curves' accuracy says, those easy for all seeds first; by the logits without curves."""
+        data = self.dataset(config.data)
+        n = len(data.test)
+        points = self.study.points if self.study else ()
+        for found in (self.curves(**point.values) for point in points if point.config == config):
+            hard = streams.normals(n, "imagined images", 0) + streams.normals(n, "imagined images", seed, 1)
+            right = found.final("validation_accuracy")[found.seeds.index(seed)] * n
+            return np.asarray(hard.argsort().argsort() < np.rint(right))
+        return np.asarray(self.logits(config, seed).argmax(axis=1) == data.test.labels)
+
+    def dead_units(self, config: Config, seed: int) -> float:
+        data = self.dataset(config.data)
+        by = scaling(config, data)
+        return gradients.dead_share(config.model, self.weights(config, seed), data.test.images, by)
 
     def probe(self, key: str, compute: Callable[[], Any]) -> Any:
         if key not in self.probes:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagined import curves
+from imagined import Imagined, curves
 from shoal.analysis import measures, metrics
 from shoal.errors import UsageError
-from shoal.models import softmax_regression
+from shoal.models import mlp, softmax_regression
 from shoal.optimizers import SGD
-from shoal.study import Config
+from shoal.study import Config, Grid, Study
 
 NAN = np.nan
 falling = np.array([[2.0, 1.0, 0.5, 0.25]])
@@ -162,7 +162,7 @@ two = curves(CONFIG, seeds=(0, 1, 2), diverged=(1,))
 @pytest.mark.parametrize("name", measures.MEASURES)
 def test_every_measure_ranks_every_run_and_the_diverged_one_last(name):
     measure = measures.measure(name)
-    values = measure.of(two)
+    values = measure.values(two, Imagined(None))
     assert values.shape == (3,)
     assert not np.isnan(values).any()
     worse = values[1] < values[[0, 2]] if measure.rising else values[1] > values[[0, 2]]
@@ -203,3 +203,38 @@ def test_pairs_are_of_the_seeds_that_both_have():
     assert seeds == (0, 2)
     assert left.tolist() == two.validation_loss[[0, 2], -1].tolist()
     assert right.tolist() == other.validation_loss[[2, 0], -1].tolist()
+
+
+def test_a_measure_that_is_deep_asks_for_the_results():
+    deep = measures.MEASURES["test-accuracy"]
+    with pytest.raises(UsageError, match=r"accuracy on the test split of 'a' .* Give the results too"):
+        deep.values(two)
+    with pytest.raises(UsageError, match="Give the results too"):
+        measures.paired(deep, two, two)
+    assert measures.MEASURES["loss"].values(two).tolist() == measures.MEASURES["loss"].of(two).tolist()
+
+
+def test_pairs_of_a_deep_measure_are_of_the_same_seeds():
+    results = Imagined(None)
+    other = curves(CONFIG, seeds=(2, 5, 0))
+    seeds, left, right = measures.paired(measures.MEASURES["test-accuracy"], two, other, results)
+    assert seeds == (0, 2)
+    assert left.tolist() == right.tolist() == [results.correct(CONFIG, seed).mean() for seed in seeds]
+
+
+def test_the_test_accuracy_of_imagined_runs_is_that_of_their_curves():
+    study = Study("one", lambda: CONFIG, Grid())
+    results = Imagined(study, lambda: {"seeds": (0, 1, 2), "diverged": (1,)})
+    found = measures.MEASURES["test-accuracy"].values(results.curves(), results)
+    assert found[[0, 2]] == pytest.approx(results.curves().final("validation_accuracy")[[0, 2]], abs=0.005)
+    assert found[1] == -np.inf
+
+
+def test_dead_units_are_a_share_of_all_and_a_model_without_relu_has_none():
+    deep = measures.MEASURES["dead-units"]
+    mixed = CONFIG.replace(model=mlp(16, 8, activation="relu"))
+    results = Imagined(None)
+    asleep = results.weights(mixed, 0) | {"1.bias": np.repeat([-1e6, 1e6], [12, 4]), "3.bias": np.full(8, 1e9)}
+    results.weights = lambda config, seed: asleep
+    assert deep.values(curves(mixed), results).tolist() == [0.5] * 3
+    assert deep.values(two, Imagined(None)).tolist() == [0, np.inf, 0]

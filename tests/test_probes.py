@@ -176,6 +176,12 @@ def test_dead_units() -> None:
     first, second = gradients.dead_units(model, weights, DATA.images, BY)
     assert first == {"layer": 1, "units": 3, "dead": 1, "share": 1 / 3}
     assert second == {"layer": 2, "units": 4, "dead": 3, "share": 3 / 4}
+    assert gradients.dead_share(model, weights, DATA.images, BY) == 4 / 7
+
+
+def test_without_a_relu_nothing_is_dead() -> None:
+    model = softmax_regression(3, TINY)
+    assert gradients.dead_share(model, weights_of(model), DATA.images, BY) == 0
 
 
 # ---- curvature ----------------------------------------------------------------------------------------

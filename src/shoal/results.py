@@ -16,7 +16,7 @@ import numpy as np
 
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset
-from shoal.engines import Engine, Tensors, steps_per_epoch
+from shoal.engines import Engine, Tensors, scaling, steps_per_epoch
 from shoal.errors import StudyError
 from shoal.spec import content_hash
 from shoal.store import History, Store
@@ -116,6 +116,26 @@ class StoredResults:
             weights = self.weights(run.config, seed)
             self._logits[run] = self.engine.predict(run.config.model, weights, dataset.test.images, run.config, dataset)
         return self._logits[run]
+
+    def correct(self, config: Config, seed: int) -> np.ndarray:
+        """bool (n_test,): which test images the finished run gets right, also where it validated on others."""
+        labels = self.dataset(config.data).test.labels
+        return np.asarray(self.logits(config, seed).argmax(axis=1) == labels)
+
+    def dead_units(self, config: Config, seed: int) -> float:
+        """The share of the finished run's hidden ReLU units that no test image switches on; 0 without any.
+
+        A unit is a feature of a flat layer, or a channel wherever in the image.
+        """
+        run = Run(_on_data(config, self._data), seed)
+
+        def share() -> float:
+            from shoal.probes import gradients
+
+            dataset, weights = self.dataset(run.config.data), self.weights(run.config, seed)
+            return gradients.dead_share(run.config.model, weights, dataset.test.images, scaling(run.config, dataset))
+
+        return float(self.probe(f"dead-units-in-test/{run.hash}", share))
 
     def probe(self, key: str, compute: Callable[[], Any]) -> Any:
         """The plain data stored under this key, or what ``compute`` gives, which is then stored if it can be.

@@ -3,21 +3,44 @@
 
 A measure makes one number per seed of a config's `Curves`, says which way is better and whether two configs are
 compared by difference or by ratio. A diverged run comes out as the worst value, a target not reached as infinity;
-none is ever NaN. Nothing here compares or judges.
+none is ever NaN. A deep measure needs more than the curves, and asks the results for it. Nothing here compares or
+judges.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from shoal.analysis import metrics
 from shoal.analysis.curves import Curves
+from shoal.data import Dataset
 from shoal.errors import UsageError
+from shoal.study import Config
 
 Scale = Literal["difference", "ratio"]
 Clock = Literal["epochs", "steps", "seconds"]
+
+
+class Results(Protocol):
+    """What a deep measure may ask of finished runs, besides their curves."""
+
+    def weights(self, config: Config, seed: int, epoch: int | None = None) -> Mapping[str, np.ndarray]:
+        """The weights after an epoch, by default the last, by parameter name."""
+        ...
+
+    def dataset(self, name: str) -> Dataset:
+        """The data set a config names."""
+        ...
+
+    def correct(self, config: Config, seed: int) -> np.ndarray:
+        """bool (n_test,): which test images the run gets right in the end."""
+        ...
+
+    def dead_units(self, config: Config, seed: int) -> float:
+        """The share of hidden ReLU units that no test image switches on in the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,13 +49,33 @@ class Measure:
 
     name: str
     """In words: "final validation loss"."""
-    of: Callable[[Curves], np.ndarray]
-    """(n,), a value per seed, never NaN."""
+    of: Callable[..., np.ndarray]
+    """From `Curves`, and from `Results` after it if ``deep``: (n,), a value per seed, never NaN."""
     unit: str = ""
     rising: bool = False
     """Whether more is better."""
     scale: Scale = "difference"
     """How two configs are compared: losses and times by ratio, accuracies by difference."""
+    deep: bool = False
+    """Whether ``of`` takes the results as its second argument: weights, test images."""
+
+    def values(self, curves: Curves, results: Results | None = None) -> np.ndarray:
+        """(n,): a value per seed of the curves, in their order, never NaN.
+
+        Args:
+            results: what the runs left besides their curves; only a deep measure looks at it.
+
+        Raises:
+            UsageError: the measure is deep, and there are no results.
+        """
+        if not self.deep:
+            return self.of(curves)
+        if results is None:
+            raise UsageError(
+                f"The {self.name} of {curves.label!r} cannot be told from curves: it is read from the weights. "
+                f"Give the results too: values(curves, results)."
+            )
+        return self.of(curves, results)
 
 
 def clock(curves: Curves, unit: Clock) -> np.ndarray:
@@ -85,6 +128,22 @@ def _gap(curves: Curves) -> np.ndarray:
     return metrics.generalisation_gap(curves.train_accuracy, curves.validation_accuracy, rising=True)
 
 
+def _test_accuracy(curves: Curves, results: Results) -> np.ndarray:
+    """The validation accuracy too, where validation is the test split; for a run with a hold-out, never looked at."""
+    return metrics.worst(_of_each(curves, lambda seed: results.correct(curves.config, seed).mean()), rising=True)
+
+
+def _dead_units(curves: Curves, results: Results) -> np.ndarray:
+    """A unit is a feature of a flat layer or a channel of an image; it is dead if no test image makes it positive."""
+    return metrics.worst(_of_each(curves, lambda seed: results.dead_units(curves.config, seed)))
+
+
+def _of_each(curves: Curves, ask: Callable[[int], float]) -> np.ndarray:
+    """(n,): what is said of each seed's finished run; NaN for one that diverged, which has no final weights."""
+    runs = zip(curves.seeds, curves.diverged_at, strict=True)
+    return np.array([np.nan if step is not None else ask(seed) for seed, step in runs], np.float64)
+
+
 MEASURES = {
     "loss": Measure(
         "final validation loss", lambda curves: metrics.final(curves.validation_loss), "nats", scale="ratio"
@@ -113,6 +172,8 @@ MEASURES = {
     ),
     "step-noise": Measure("noise of step losses in the last epoch", _step_noise, "nats", scale="ratio"),
     "gap": Measure("gap between training and validation accuracy", _gap),
+    "test-accuracy": Measure("final accuracy on the test split", _test_accuracy, rising=True, deep=True),
+    "dead-units": Measure("share of hidden ReLU units that no test image switches on", _dead_units, deep=True),
     "diverged": Measure("share diverged", lambda curves: metrics.diverged(curves.validation_loss)),
 }
 """By the name that a command line or a claim calls it."""
@@ -129,10 +190,12 @@ def measure(name: str) -> Measure:
     return MEASURES[name]
 
 
-def paired(of: Measure, a: Curves, b: Curves) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
+def paired(
+    of: Measure, a: Curves, b: Curves, results: Results | None = None
+) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
     """The seeds that two configs share, and the measure of both in that order."""
     shared = tuple(seed for seed in a.seeds if seed in b.seeds)
-    left, right = of.of(a), of.of(b)
+    left, right = of.values(a, results), of.values(b, results)
     return (
         shared,
         left[[a.seeds.index(seed) for seed in shared]],

@@ -135,6 +135,12 @@ def dead_units(model: Model, tensors: Tensors, images: np.ndarray, scaling: Scal
     ]
 
 
+def dead_share(model: Model, tensors: Tensors, images: np.ndarray, scaling: Scaling) -> float:
+    """The share of dead units among those of all ReLU layers; 0 for a model without any."""
+    layers = dead_units(model, tensors, images, scaling) if ReLU() in model.layers else []
+    return sum(layer["dead"] for layer in layers) / max(sum(layer["units"] for layer in layers), 1)
+
+
 # ---- curvature ----------------------------------------------------------------------------------------
 
 

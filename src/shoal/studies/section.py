@@ -79,6 +79,14 @@ class Results(Protocol):
         """(n, classes) float32: the finished run's logits for the test split."""
         ...
 
+    def correct(self, config: Config, seed: int) -> np.ndarray:
+        """bool (n_test,): which test images the finished run gets right."""
+        ...
+
+    def dead_units(self, config: Config, seed: int) -> float:
+        """The share of the finished run's hidden ReLU units that no test image switches on; 0 without any."""
+        ...
+
     def probe(self, key: str, compute: Callable[[], Any]) -> Any:
         """The plain data stored under this key, or what ``compute`` gives, which is then stored."""
         ...
