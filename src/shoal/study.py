@@ -99,7 +99,9 @@ class Grid:
             raise StudyError(
                 f"Grid({unnamed[0]!r}): the values need a name. Use Grid(lr=[...]), or Grid(**dictionary)."
             )
-        self._crosses = ({name: self._options(name, options) for name, options in values.items()},)
+        self._crosses: tuple[dict[str, tuple[Any, ...]], ...] = (
+            {name: self._options(name, options) for name, options in values.items()},
+        )
 
     def __add__(self, other: "Grid") -> "Grid":
         total = Grid()

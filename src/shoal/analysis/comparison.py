@@ -4,8 +4,8 @@
 Under 20 seeds the interval is the paired t interval, with one beside it that allows for skewness; from 20 on it is
 the BCa bootstrap's, with the t interval beside it. Both intervals and the sign-flip test must agree, or nothing is
 decided. Where a seed is infinite (diverged, target never reached) means mean nothing: the median, its
-order-statistics interval and the sign test take their place. Fewer than 6 seeds decide nothing. What is claimed, and
-what a claim's verdict is called, is said elsewhere.
+order-statistics interval and the sign test take their place. Shares of runs with some outcome are compared exactly.
+Fewer than 6 seeds decide nothing. What is claimed, and what a claim's verdict is called, is said elsewhere.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from shoal.analysis.intervals import EVERYTHING, Interval, bca_interval, median_interval, skewed_t_interval, t_interval
 from shoal.analysis.measures import Scale
+from shoal.analysis.shares import difference_interval, difference_p, share_interval, share_p
 from shoal.analysis.significance import pair_correlation, probability_better, sign_flip, sign_test
 from shoal.analysis.statistics import t_quantile
 from shoal.errors import UsageError
@@ -28,7 +29,7 @@ BOOTSTRAP_FROM = 20
 MOST = 1000
 """Seeds beyond which a difference counts as out of reach."""
 
-Method = Literal["t", "BCa", "ranks"]
+Method = Literal["t", "BCa", "ranks", "exact"]
 Decision = Literal["above", "below", "open", "too few"]
 
 
@@ -42,7 +43,7 @@ class Comparison:
     high: float
     beside: Interval | None
     """The second opinion: the t interval of which skewness is taken out, beside the bootstrap's the plain one; by
-    ranks there is none."""
+    ranks and of shares there is none."""
     n: int
     level: float
     scale: Scale
@@ -50,7 +51,7 @@ class Comparison:
     """What the truth is tested against; 0, or a ratio of 1, unless named."""
     method: Method
     p: float
-    """Two-sided, of the truth being the margin: the sign-flip test, or by ranks the sign test."""
+    """Two-sided, of the truth being the margin: the sign-flip test, by ranks the sign test, of shares the exact one."""
     p_better: float
     """The share of seeds with A above B, ties half. "Better" where more is better."""
     correlation: float | None
@@ -88,6 +89,7 @@ def compare(
     scale: Scale = "difference",
     level: float = 0.95,
     margin: float | None = None,
+    outcome: bool = False,
 ) -> Comparison:
     """Compare A with B seed by seed.
 
@@ -98,6 +100,7 @@ def compare(
         level: of the interval, and of the agreement asked of the test. Sharing it among claims or looks is the
             caller's part: see `holm_levels` and `shared_level`.
         margin: a difference or a ratio; its sign is that of A - B.
+        outcome: whether the values are 0 or 1, so that shares are compared, exactly.
 
     Raises:
         UsageError: no seed, sides of unequal length, NaN, or what has no logarithm.
@@ -114,7 +117,10 @@ def compare(
     tied = np.isclose(left, both * against if ratio else both + against, rtol=1e-12, atol=0)
     apart = np.where(tied & np.isfinite(apart), zero, apart)  # .855 - .85 is .005 and a little more
     back: Callable[[float], float] = (lambda value: float(np.exp(value))) if ratio else float
-    method, estimate, interval, beside, p = _weigh(apart, zero, level)
+    if outcome:
+        method, estimate, interval, beside, p = _weigh_shares(left, right, zero, level)
+    else:
+        method, estimate, interval, beside, p = _weigh(apart, zero, level)
     return Comparison(
         estimate=back(estimate),
         low=back(interval.low),
@@ -160,7 +166,19 @@ def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.asarray(a - b)
 
 
-def _weigh(apart: np.ndarray, zero: float, level: float) -> tuple[Method, float, Interval, Interval | None, float]:
+Weighed = tuple[Method, float, Interval, Interval | None, float]
+
+
+def _weigh_shares(a: np.ndarray, b: np.ndarray, margin: float, level: float) -> Weighed:
+    """The same of outcomes, against a constant share or another config's outcomes."""
+    estimate = float(a.mean() - b.mean())
+    if b.ndim:
+        return "exact", estimate, difference_interval(a, b, level), None, difference_p(a, b, margin)
+    share, constant = share_interval(a, level), float(b)
+    return "exact", estimate, Interval(share.low - constant, share.high - constant), None, share_p(a, constant + margin)
+
+
+def _weigh(apart: np.ndarray, zero: float, level: float) -> Weighed:
     """By the rule at the top of the file: method, estimate, its interval, the one beside it, and p."""
     if not np.isfinite(apart).all():
         low, high = (np.where(np.isnan(apart), end, apart) for end in EVERYTHING)
@@ -192,7 +210,7 @@ def seeds_needed(of: Comparison, power: float = 0.8) -> int | None:
     if of.decision in ("above", "below"):
         return 0
     ratio = of.scale == "ratio"
-    if of.n < 2 or of.method == "ranks":
+    if of.n < 2 or of.method in ("ranks", "exact"):
         return None
     each = np.log(of.each) if ratio else of.each
     distance = abs(each.mean() - (np.log(of.margin) if ratio else of.margin))

@@ -58,6 +58,10 @@ class Measure:
     """How two configs are compared: losses and times by ratio, accuracies by difference."""
     deep: bool = False
     """Whether ``of`` takes the results as its second argument: weights, test images."""
+    epochs: int = 0
+    """How long a run must be to have it."""
+    outcome: bool = False
+    """Whether it is 0 or 1 of each run, such as having diverged: its mean is a share."""
 
     def values(self, curves: Curves, results: Results | None = None) -> np.ndarray:
         """(n,): a value per seed of the curves, in their order, never NaN.
@@ -86,6 +90,19 @@ def clock(curves: Curves, unit: Clock) -> np.ndarray:
     return np.broadcast_to(curves.epochs * float(each), curves.seconds.shape)
 
 
+def at(epoch: int, metric: str = "validation_loss") -> Measure:
+    """A metric after an epoch."""
+    rising = metric.endswith("accuracy")
+
+    def of(curves: Curves) -> np.ndarray:
+        return metrics.worst(getattr(curves, metric)[:, epoch], rising=rising)
+
+    name = f"{metric.replace('_', ' ')} after epoch {epoch}"
+    if rising:
+        return Measure(name, of, rising=True, epochs=epoch)
+    return Measure(name, of, "nats", scale="ratio", epochs=epoch)
+
+
 def time_to(target: float, *, metric: str = "validation_loss", unit: Clock = "epochs") -> Measure:
     """Epochs, steps or seconds until a curve first reaches a target; infinity for a run that never does."""
     rising = metric.endswith("accuracy")
@@ -102,7 +119,8 @@ def gained_by(epoch: int, metric: str = "validation_accuracy") -> Measure:
     def of(curves: Curves) -> np.ndarray:
         return metrics.worst(metrics.gain_fraction(getattr(curves, metric), epoch), rising=True)
 
-    return Measure(f"share of the gain in {metric.replace('_', ' ')} by epoch {epoch}", of, rising=True)
+    name = f"share of the gain in {metric.replace('_', ' ')} by epoch {epoch}"
+    return Measure(name, of, rising=True, epochs=epoch + 1)
 
 
 def late_slope(epochs: int = 5, metric: str = "validation_loss") -> Measure:
@@ -112,7 +130,8 @@ def late_slope(epochs: int = 5, metric: str = "validation_loss") -> Measure:
     def of(curves: Curves) -> np.ndarray:
         return metrics.worst(metrics.slope(getattr(curves, metric), epochs), rising=rising)
 
-    return Measure(f"slope of {metric.replace('_', ' ')} over the last {epochs} epochs", of, "per epoch", rising)
+    name = f"slope of {metric.replace('_', ' ')} over the last {epochs} epochs"
+    return Measure(name, of, "per epoch", rising, epochs=epochs)
 
 
 def _step_noise(curves: Curves) -> np.ndarray:
@@ -174,7 +193,7 @@ MEASURES = {
     "gap": Measure("gap between training and validation accuracy", _gap),
     "test-accuracy": Measure("final accuracy on the test split", _test_accuracy, rising=True, deep=True),
     "dead-units": Measure("share of hidden ReLU units that no test image switches on", _dead_units, deep=True),
-    "diverged": Measure("share diverged", lambda curves: metrics.diverged(curves.validation_loss)),
+    "diverged": Measure("share diverged", lambda curves: metrics.diverged(curves.validation_loss), outcome=True),
 }
 """By the name that a command line or a claim calls it."""
 

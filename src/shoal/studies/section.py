@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from shoal.analysis.claims import Sentence
 from shoal.analysis.curves import Curves
 from shoal.data import Dataset
 from shoal.engines import Tensors
@@ -104,6 +105,7 @@ class Section:
         original: the original report's own words on it, quoted; "" where it has none.
         study: the runs it needs; None for a section of probes.
         data: data sets it shows or trains on, by name.
+        claims: what the original says here that a section without a study proves exactly; a study has its own.
     """
 
     id: str
@@ -113,3 +115,9 @@ class Section:
     original: str = ""
     study: Study | None = None
     data: tuple[str, ...] = field(default=("fashion-mnist",))
+    claims: tuple[Sentence, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Every sentence that is judged here."""
+        return (*(self.study.claims if self.study else ()), *self.claims)  # type: ignore[arg-type]

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims: sentences that can be false, as frozen data that a study carries and its runs are to judge.
+
+A `Claim` compares measured values of the study's configs, a `Fact` is exact and needs no seeds, an `Untestable`
+sentence says why it is one. Whatever a study could not judge is refused when the study is built; `verdicts` judges.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Literal
+
+import numpy as np
+
+from shoal.analysis.margins import Margin
+from shoal.analysis.measures import MEASURES, Measure
+from shoal.errors import StudyError
+from shoal.study import Study
+
+Direction = Literal["above", "below", "within"]
+Values = Mapping[str, Any]
+"""Grid values that name one point of a study: ``{"lr": 0.1}``."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The one of several configs that is best by another measure, on average over the seeds.
+
+    ``Chosen([{"lr": 0.1}, {"lr": 0.2}], by="accuracy")``; with a hold-out in the configs, ``accuracy`` is that on the
+    images held out, so that "test-accuracy", which a claim then judges, played no part in the choice.
+    """
+
+    among: tuple[Values, ...]
+    by: str | Measure
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A number made of several sides, seed by seed: the lowest of them, an effect in a factorial.
+
+    Args:
+        by: from (k, n), a row per side and a column per seed, to (n,).
+    """
+
+    of: tuple["Values | Chosen", ...]
+    by: Callable[[np.ndarray], np.ndarray]
+    label: str
+
+
+Side = Values | Chosen | Combined
+
+
+def lowest(*of: Values | Chosen, label: str) -> Combined:
+    """The lowest of several sides, seed by seed."""
+    return Combined(of, lambda values: np.min(values, axis=0), label)
+
+
+def highest(*of: Values | Chosen, label: str) -> Combined:
+    """The highest of several sides, seed by seed."""
+    return Combined(of, lambda values: np.max(values, axis=0), label)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about a measure, on one side against another.
+
+    Args:
+        id: "16b": the number of the sentence, and a letter where it makes several claims.
+        says: the original words.
+        tested: the wording tested, a plain sentence.
+        measure: of one run: a name from `MEASURES`, or a `Measure`.
+        a: the config that the claim is about, by its grid values.
+        b: the config to compare with, seed by seed; or a constant; or with "within" a range, (low, high).
+        direction: that A is "above" B, "below" it, or "within" the margin of it (or within the range).
+        margin: by how much at least ("within": at most), with its unit: "0.5 points", "5%", "10x". May be left out
+            against a constant, which then is the bound itself.
+        primary: decided before the runs, and part of the study's shared error level; else exploratory.
+
+    Example:
+        >>> Claim("1", "Small rates are slow.", "At .001 the final loss is more than 5% above that at .05.",
+        ...       "loss", {"lr": 0.001}, {"lr": 0.05}, "above", "5%").margin
+        Margin(amount=5.0, unit='%')
+
+    Raises:
+        StudyError: an unknown measure, a margin without a unit or with another than the measure's, or none where one
+            is needed.
+    """
+
+    id: str
+    says: str
+    tested: str
+    measure: Measure
+    a: Side
+    b: Side | float | tuple[float, float]
+    direction: Direction = "above"
+    margin: Margin | None = None
+    primary: bool = True
+
+    def __init__(
+        self,
+        id: str,
+        says: str,
+        tested: str,
+        measure: str | Measure,
+        a: Side,
+        b: Side | float | tuple[float, float],
+        direction: Direction = "above",
+        margin: str | Margin | None = None,
+        *,
+        primary: bool = True,
+    ) -> None:
+        _check_words(id, says, tested)
+        found = _measure(id, measure)
+        given = {"id": id, "says": says, "tested": tested, "measure": found, "a": a, "b": b, "direction": direction}
+        given |= {"margin": self._margin(id, margin, b, direction, found), "primary": primary}
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+
+    @staticmethod
+    def _margin(id: str, given: object, b: object, direction: Direction, measure: Measure) -> Margin | None:
+        if direction not in ("above", "below", "within"):
+            raise StudyError(f"claim {id}: direction={direction!r}. Use above, below or within.")
+        if isinstance(b, tuple) and (direction != "within" or given is not None or not b[0] < b[1]):
+            raise StudyError(
+                f'claim {id}: b={b!r}: a range, low before high, goes with direction="within" and no margin.'
+            )
+        if given is None:
+            if isinstance(b, tuple) or (isinstance(b, int | float) and direction != "within"):
+                return None
+            raise StudyError(f'claim {id}: by how much? Say margin=, with its unit, such as "0.5 points" or "5%".')
+        try:
+            margin = given if isinstance(given, Margin) else Margin.read(given)
+            margin.of(measure)
+        except StudyError as reason:
+            raise StudyError(f"claim {id}: {reason}") from None
+        return margin
+
+    @property
+    def constant(self) -> float | None:
+        """B, if it is a constant."""
+        return float(self.b) if isinstance(self.b, int | float) else None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """A, and B unless it is a constant or a range."""
+        return (self.a,) if isinstance(self.b, int | float | tuple) else (self.a, self.b)
+
+    @property
+    def by_ratio(self) -> bool:
+        """Whether A is compared with B by ratio; else by difference, or for its own value with a constant or range."""
+        return self.measure.scale == "ratio" and self.margin is not None
+
+    @property
+    def region(self) -> tuple[float, float]:
+        """Where the truth must lie: A / B, or A - B, or A itself held against a constant or a range."""
+        if isinstance(self.b, tuple):
+            return self.b
+        middle = 0.0 if self.constant is None else self.constant
+        if self.margin is None:
+            return (middle, inf) if self.direction == "above" else (-inf, middle)
+        by = self.margin.of(self.measure)
+        low, high = (1 / by, by) if self.by_ratio else (middle - by, middle + by)
+        least = 0.0 if self.by_ratio else -inf
+        return {"above": (high, inf), "below": (least, low), "within": (low, high)}[self.direction]
+
+    @property
+    def points(self) -> tuple[Values, ...]:
+        """The grid values of every config that it looks at."""
+        return tuple(values for side in self.sides for values in named(side))
+
+    def check(self, study: Study) -> None:
+        """See that the study has the configs, and their runs the epochs, that the claim looks at.
+
+        Raises:
+            StudyError: it lacks one.
+        """
+        for values in self.points:
+            point = next((point for point in study.points if point.values == values), None)
+            if point is None:
+                known = "; ".join(point.label for point in study.points)
+                raise StudyError(
+                    f"{study.name}: claim {self.id} names {dict(values)}, which the study lacks. Its points: {known}."
+                )
+            if point.config.epochs < self.measure.epochs:
+                raise StudyError(
+                    f"{study.name}: claim {self.id} asks for the {self.measure.name}, which needs "
+                    f"{self.measure.epochs} epochs; {point.label} has {point.config.epochs}. Train it longer."
+                )
+
+
+def named(side: Side) -> tuple[Values, ...]:
+    """The grid values of every config that a side is made of."""
+    if isinstance(side, Chosen):
+        return side.among
+    return tuple(values for part in side.of for values in named(part)) if isinstance(side, Combined) else (side,)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an exact check found.
+
+    Args:
+        holds: whether the wording tested is true.
+        value: the number that decides.
+        bound: what it was held against.
+        unit: of both.
+    """
+
+    holds: bool
+    value: float
+    bound: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A sentence that an exact computation proves or refutes: no seeds, no interval.
+
+    Args:
+        find: from the section's results (for their probes and data) to what was found.
+    """
+
+    id: str
+    says: str
+    tested: str
+    find: Callable[[Any], Found] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_words(self.id, self.says, self.tested)
+
+    def check(self, study: Study) -> None:
+        """A fact asks for no runs."""
+
+
+@dataclass(frozen=True)
+class Untestable:
+    """A sentence that no run can make false, with the reason, and what is shown instead."""
+
+    id: str
+    says: str
+    why: str
+    tested: str = ""
+
+    def __post_init__(self) -> None:
+        _check_words(self.id, self.says, self.why)
+
+    def check(self, study: Study) -> None:
+        """It asks for no runs."""
+
+
+Sentence = Claim | Fact | Untestable
+
+
+def statement(id: str) -> str:
+    """The number of the sentence that a claim is part of: "16" of "16b"."""
+    return id.rstrip("abcdefghijklmnopqrstuvwxyz") or id
+
+
+def _check_words(id: str, *words: str) -> None:
+    if not re.fullmatch(r"\w[\w.-]*", id):
+        raise StudyError(f"a claim's id is {id!r}. Use a number or a short name, such as 16b.")
+    if not all(isinstance(text, str) and text.strip() for text in words):
+        raise StudyError(f"claim {id}: it needs the words said and the wording tested.")
+
+
+def _measure(id: str, given: str | Measure) -> Measure:
+    if isinstance(given, Measure):
+        return given
+    if given not in MEASURES:
+        raise StudyError(f"claim {id}: there is no measure {given!r}. Use one of: {', '.join(MEASURES)}.")
+    return MEASURES[given]

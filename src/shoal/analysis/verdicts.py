@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts: what the runs say about claims. The only place that calls one supported or refuted.
+
+A claim is a region on the scale of its measure: above a margin, below it, or within a range. It is *supported* when
+the interval lies in the region (and three quarters of the seeds are on its side), *refuted* when the interval lies
+outside, *inconclusive* when it does both. A study's primary claims share its error level (Holm 1979). Fewer than 6
+seeds give no verdict. Nothing here trains, reads a store or writes a sentence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from shoal.analysis.claims import Chosen, Claim, Combined, Fact, Found, Sentence, Side
+from shoal.analysis.comparison import FEWEST, Comparison, compare, seeds_needed
+from shoal.analysis.curves import Curves
+from shoal.analysis.measures import Measure, Results, Scale, measure
+from shoal.analysis.significance import holm_levels
+
+Word = Literal["supported", "refuted", "inconclusive", "not testable", "too few seeds"]
+How = Literal["", "equal", "opposite", "less"]
+
+BETTER = 0.75
+"""The share of seeds that must be on the claim's side (Bouthillier et al. 2021)."""
+
+
+class Evidence(Results, Protocol):
+    """What a judge reads: the results of one study."""
+
+    def curves(self, **values: Any) -> Curves:
+        """The curves of one point of the study, by its grid values; only seeds that ended."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A side's measured values, a number per seed, and the configs they came from."""
+
+    label: str
+    seeds: tuple[int, ...]
+    values: np.ndarray
+    """(n,), in the order of the seeds."""
+    hashes: tuple[str, ...]
+    """Of the configs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What there is to say about one sentence.
+
+    Of a fact there is only `found`, of an untestable sentence nothing but the word.
+    """
+
+    claim: Sentence
+    word: Word
+    how: How = ""
+    """Of what is refuted: "equal" within the margin, "opposite", or "less" than the margin (of a constant: "")."""
+    comparison: Comparison | None = None
+    """At the level that the study's other claims leave; its margin is the end of the region that decides."""
+    p_better: float | None = None
+    """P(A > B), or P(A < B) for a claim of "below": the share of seeds on the claim's side of no difference or of the
+    constant, ties counting half; the share in the range."""
+    a: Outcome | None = None
+    b: Outcome | None = None
+    seeds: tuple[int, ...] = ()
+    """Those that both sides have, in the order of the comparison's `each`."""
+    needed: int | None = None
+    """About how many more seeds would settle it; 0 if it is settled, None where that cannot be told."""
+    so_far: bool = False
+    """Whether more seeds were asked for than have arrived."""
+    found: Found | None = None
+
+    @property
+    def n(self) -> int | None:
+        """Seeds; None of a fact, which needs none."""
+        return len(self.seeds) if isinstance(self.claim, Claim) else None
+
+    @property
+    def leaning(self) -> Literal["towards", "against"] | None:
+        """Of what is open: on which side of the margin the estimate is."""
+        if self.comparison is None:
+            return None
+        low, high = self.claim.region if isinstance(self.claim, Claim) else (-np.inf, np.inf)
+        return "towards" if low < self.comparison.estimate < high else "against"
+
+    @property
+    def flip(self) -> float | None:
+        """What would change the verdict: the end of the interval that is nearest to the margin that decides. With a
+        margin beyond it the verdict would be another."""
+        found = self.comparison
+        return min((found.low, found.high), key=lambda end: abs(end - found.margin)) if found else None
+
+
+def judge(
+    claims: Sequence[Sentence], evidence: Evidence, *, asked: int | None = None, level: float = 0.95
+) -> tuple[Verdict, ...]:
+    """Judge a study's claims together, by the runs that are there.
+
+    Args:
+        evidence: the study's results.
+        asked: how many seeds are to arrive in the end; a verdict of fewer is one "so far".
+        level: of all primary claims together at this look (see `looks.shared_level` for several looks).
+
+    Returns:
+        A verdict per claim, in their order.
+    """
+    drafts = [_draft(claim, evidence, level, asked or 0) for claim in claims]
+    primary = [i for i, claim in enumerate(claims) if isinstance(claim, Claim) and claim.primary]
+    p_values = [_p(drafts[i]) for i in primary]
+    for index, own in zip(primary, holm_levels(p_values, level), strict=True):
+        if own != level:
+            drafts[index] = _draft(claims[index], evidence, float(own), asked or 0)
+    return tuple(drafts)
+
+
+def _p(verdict: Verdict) -> float:
+    return verdict.comparison.p if verdict.comparison else 1.0
+
+
+def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Verdict:
+    """The verdict at a level, as if the claim were the only one."""
+    if isinstance(claim, Fact):
+        found = claim.find(evidence)
+        return Verdict(claim, "supported" if found.holds else "refuted", found=found)
+    if not isinstance(claim, Claim):
+        return Verdict(claim, "not testable")
+    a, b = outcome(claim.a, claim.measure, evidence), _other(claim, evidence)
+    seeds = tuple(seed for seed in a.seeds if b is None or seed in b.seeds)
+    so_far = len(seeds) < asked
+    if not seeds:
+        return Verdict(claim, "too few seeds", a=a, b=b, so_far=so_far)
+    left, right = _at(a, seeds), None if b is None else _at(b, seeds)
+    comparison = _compare(claim, left, right, level)
+    better = _p_better(claim, comparison)
+    word = _word(claim, comparison, better)
+    return Verdict(
+        claim,
+        word,
+        _how(claim, comparison) if word == "refuted" else "",
+        comparison,
+        better,
+        a,
+        b,
+        seeds,
+        seeds_needed(comparison) if word in ("inconclusive", "too few seeds") else 0,
+        so_far,
+    )
+
+
+def _other(claim: Claim, evidence: Evidence) -> Outcome | None:
+    return None if isinstance(claim.b, int | float | tuple) else outcome(claim.b, claim.measure, evidence)
+
+
+def _at(outcome: Outcome, seeds: Sequence[int]) -> np.ndarray:
+    return outcome.values[[outcome.seeds.index(seed) for seed in seeds]]
+
+
+# ---- sides --------------------------------------------------------------------------------------------
+
+
+def outcome(side: Side, of: Measure, evidence: Evidence) -> Outcome:
+    """A side's values, for the seeds that all its configs have."""
+    if isinstance(side, Combined):
+        parts = [outcome(part, of, evidence) for part in side.of]
+        seeds = tuple(seed for seed in parts[0].seeds if all(seed in part.seeds for part in parts))
+        rows = np.array([_at(part, seeds) for part in parts]).reshape(len(parts), len(seeds))
+        with np.errstate(invalid="ignore"):  # what two infinite values differ by is unknown, and stays NaN
+            values = side.by(rows) if seeds else np.empty(0)
+        return Outcome(side.label, seeds, values, tuple(hash for part in parts for hash in part.hashes))
+    curves = _chosen(side, evidence) if isinstance(side, Chosen) else evidence.curves(**side)
+    values = of.values(curves, evidence) if curves.seeds else np.empty(0)
+    return Outcome(curves.label, curves.seeds, values, (curves.config.hash,))
+
+
+def _chosen(side: Chosen, evidence: Evidence) -> Curves:
+    """The config with the best mean by the measure that chooses, over the seeds that all of them have."""
+    by = measure(side.by) if isinstance(side.by, str) else side.by
+    found = [evidence.curves(**values) for values in side.among]
+    shared = [seed for seed in found[0].seeds if all(seed in curves.seeds for curves in found)]
+    if not shared:
+        return found[0]
+
+    def mean(curves: Curves) -> float:
+        values = by.values(curves, evidence)[[curves.seeds.index(seed) for seed in shared]]
+        return float(values.mean()) * (1 if by.rising else -1)
+
+    return max(found, key=mean)
+
+
+# ---- the verdict --------------------------------------------------------------------------------------
+
+
+def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) -> Comparison:
+    """The comparison with the end of the region that is harder to tell the truth from."""
+    worst = np.inf if claim.direction == "below" else -np.inf
+    a = np.where(np.isnan(a), worst, a)  # what is unknown speaks against the claim
+    other = _constant(claim) if b is None else np.where(np.isnan(b), -worst, b)
+    scale: Scale = "ratio" if claim.by_ratio else "difference"
+    ends = [end for end in claim.region if np.isfinite(end) and (end or not claim.by_ratio)]
+    outcome = claim.measure.outcome
+    found = [compare(a, other, scale=scale, level=level, margin=end, outcome=outcome) for end in ends]
+    return max(found, key=lambda comparison: comparison.p)
+
+
+def _constant(claim: Claim) -> float:
+    """What A is divided by; by difference its own value is told, which is that to 0."""
+    return (claim.constant or 0.0) if claim.by_ratio else 0.0
+
+
+def _word(claim: Claim, found: Comparison, better: float) -> Word:
+    low, high = claim.region
+    if found.n < FEWEST:
+        return "too few seeds"
+    if not found.agree:
+        return "inconclusive"
+    if found.high < low or found.low > high:
+        return "refuted"
+    inside = found.low > low and found.high < high
+    return "supported" if inside and better >= BETTER else "inconclusive"
+
+
+def _p_better(claim: Claim, found: Comparison) -> float:
+    """The share of seeds on the claim's side of no difference, or of the constant, ties counting half; of a range, in
+    it."""
+    each = found.each
+    if claim.direction == "within":
+        low, high = claim.region
+        return float(np.mean((each >= low) & (each <= high)))
+    none = 1.0 if claim.by_ratio else 0.0 if claim.constant is None else claim.constant
+    share = float(np.mean((each > none) + 0.5 * (each == none)))
+    return share if claim.direction == "above" else 1 - share
+
+
+def _how(claim: Claim, found: Comparison) -> How:
+    """In which way a comparison of two configs is refuted."""
+    if claim.margin is None or len(claim.sides) < 2 or claim.direction == "within":
+        return ""
+    by = claim.margin.of(claim.measure)
+    none, least = (1.0, 1 / by) if claim.by_ratio else (0.0, -by)
+    if least < found.low and found.high < by:
+        return "equal"
+    beyond = found.high < none if claim.direction == "above" else found.low > none
+    return "opposite" if beyond else "less"
