@@ -27,6 +27,7 @@ from small_data import patches
 
 DATA = {"dots": dots()}
 PATCHES = patches()
+EVERY = {**DATA, "patches": PATCHES}
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def content(store: Store, demand: Demand, engine: str) -> list[bytes]:
         metrics = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "step_losses")
         parts += [getattr(history, name).tobytes() for name in metrics]
         parts += [tensor.tobytes() for _, tensor in sorted(store.checkpoint(asked, engine).tensors.items())]
+        parts.append(store.correct(asked, engine, len(EVERY[asked.config.data].test)).tobytes())
     return parts
 
 

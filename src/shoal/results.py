@@ -42,6 +42,11 @@ def _on_data(config: Config, data: Mapping[str, Dataset]) -> Config:
     return config.replace(data=data[config.data].name) if config.data in data else config
 
 
+def correct_of(logits: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """bool (n_test,): whether the largest of the logits (n_test, classes), or the first of these, is the label's."""
+    return np.asarray(logits.argmax(axis=1) == dataset.test.labels)
+
+
 class StoredResults:
     """`studies.section.Results` over a store. Reads what is there at each call.
 
@@ -118,9 +123,22 @@ class StoredResults:
         return self._logits[run]
 
     def correct(self, config: Config, seed: int) -> np.ndarray:
-        """bool (n_test,): which test images the finished run gets right, also where it validated on others."""
-        labels = self.dataset(config.data).test.labels
-        return np.asarray(self.logits(config, seed).argmax(axis=1) == labels)
+        """bool (n_test,): which test images the finished run gets right, also where it validated on others.
+
+        What was not kept when the run was trained is computed from its weights, and kept if it can be.
+
+        Raises:
+            StoreError: the run has no final weights: it diverged or did not finish.
+        """
+        run = Run(_on_data(config, self._data), seed)
+        dataset = self.dataset(run.config.data)
+        kept = self.store.correct(run, self.engine.name, len(dataset.test))
+        if kept is not None:
+            return kept
+        correct = correct_of(self.logits(run.config, seed), dataset)
+        if self.store.writable:
+            self.store.save_correct(run, self.engine.name, correct)
+        return correct
 
     def dead_units(self, config: Config, seed: int) -> float:
         """The share of the finished run's hidden ReLU units that no test image switches on; 0 without any.

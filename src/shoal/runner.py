@@ -13,12 +13,14 @@ from itertools import chain
 from os import PathLike
 from typing import cast
 
+import numpy as np
+
 from shoal.data import Dataset, load
 from shoal.engines import Checkpoint, Engine, EpochRecord, dataset_for, portions, scaling
 from shoal.errors import EngineError, StudyError
 from shoal.plan import Progress, Task, plan
 from shoal.provenance import provenance
-from shoal.results import StoredResults, on_data
+from shoal.results import StoredResults, correct_of, on_data
 from shoal.store import Store
 from shoal.study import Run, Study
 
@@ -42,13 +44,19 @@ class Demand:
         runs = tuple(chain.from_iterable(runs for _, runs in asked))
         return cls(runs, frozenset(run.trajectory for study, runs in asked if study.keep_weights for run in runs))
 
+    def last_epochs(self) -> dict[str, set[int]]:
+        """Trajectory to the epochs with which its runs end."""
+        last: dict[str, set[int]] = {}
+        for run in self.runs:
+            last.setdefault(run.trajectory, set()).add(run.config.epochs)
+        return last
+
     def wanted(self) -> dict[str, set[int]]:
         """Trajectory to the epochs after which its weights must be kept."""
-        wanted: dict[str, set[int]] = {}
-        for run in self.runs:
-            trajectory, last = run.trajectory, run.config.epochs
-            wanted.setdefault(trajectory, set()).update(range(last + 1) if trajectory in self.every else {last})
-        return wanted
+        return {
+            trajectory: set(range(max(last) + 1)) if trajectory in self.every else last
+            for trajectory, last in self.last_epochs().items()
+        }
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def train(
         KeyboardInterrupt: as it came; the training is stopped and everything before is stored.
     """
     check(demand, data)
-    wanted = demand.wanted()
+    wanted, last = demand.wanted(), demand.last_epochs()
     tasks = pending(demand, store, engine.name)
     _keep(demand, wanted, store, engine.name)
     if on_plan:
@@ -134,12 +142,22 @@ def train(
         records = engine.train([task.run for task in tasks], data, resume=resume)
         with closing(cast(Generator[EpochRecord, None, None], records)):
             for record in records:
-                store.commit(record, engine.name, keep=record.epoch in wanted[record.run.trajectory])
+                whole = record.epoch in last[record.run.trajectory] and record.diverged_at is None
+                correct = _correct(record, engine, data) if whole else None
+                keep = record.epoch in wanted[record.run.trajectory]
+                store.commit(record, engine.name, keep=keep, correct=correct)
                 if on_record:
                     on_record(record)
                 if ends(record) and seeds.complete(record.run.seed) and on_seed:
                     on_seed(seeds.done, len(seeds.asked))
     return Outcome(len(tasks), _diverged(demand, store, engine.name))
+
+
+def _correct(record: EpochRecord, engine: Engine, data: Mapping[str, Dataset]) -> np.ndarray:
+    """bool (n_test,): which test images the weights of a record get right."""
+    config, dataset = record.run.config, data[record.run.config.data]
+    logits = engine.predict(config.model, record.tensors, dataset.test.images, config, dataset)
+    return correct_of(logits, dataset)
 
 
 def ends(record: EpochRecord) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from shoal import streams
 from shoal.analysis.intervals import EVERYTHING
 from shoal.analysis.statistics import t_quantile
+from shoal.errors import UsageError
 
 
 class TwoWay(NamedTuple):
@@ -50,6 +51,29 @@ def two_way_bootstrap(right: ArrayLike, level: float = 0.95, resamples: int = 19
     half = reach * float(np.std(_means(values, resamples)))
     estimate = float(by_seed.mean())
     return TwoWay(estimate, estimate - half, estimate + half, of_seeds, of_images)
+
+
+def two_scopes(
+    correct_a: ArrayLike, correct_b: ArrayLike | None = None, level: float = 0.95, resamples: int = 1999
+) -> TwoWay:
+    """An accuracy, or how far A's is above B's, with an interval for other seeds on other images of the same kind.
+
+    Args:
+        correct_a: bool (seeds, images): which test images each run got right.
+        correct_b: the same of B, for the same seeds and images in the same order; None for A's accuracy alone.
+
+    Raises:
+        UsageError: the two differ in shape.
+    """
+    a = np.asarray(correct_a, np.float32)
+    if correct_b is None:
+        return two_way_bootstrap(a, level, resamples)
+    b = np.asarray(correct_b, np.float32)
+    if a.shape != b.shape:
+        raise UsageError(
+            f"two_scopes compares pairs, but A has {a.shape} seeds and images, B {b.shape}. Give those both have."
+        )
+    return two_way_bootstrap(a - b, level, resamples)
 
 
 def _standard_error(values: np.ndarray) -> float:

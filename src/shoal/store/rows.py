@@ -89,6 +89,16 @@ def unpack(content: bytes) -> dict[str, np.ndarray]:
     return dict(load(content))
 
 
+def pack_bits(correct: np.ndarray) -> bytes:
+    """bool (n,) as a bit each, eight to a byte: 1,250 bytes for 10,000 images."""
+    return np.packbits(correct).tobytes()
+
+
+def unpack_bits(content: bytes, count: int) -> np.ndarray:
+    """The first ``count`` of the bits, as bool."""
+    return np.unpackbits(np.frombuffer(content, np.uint8), count=count).astype(bool)
+
+
 def weights_only(tensors: Tensors) -> dict[str, np.ndarray]:
     """Without the optimizer's state, whose names have a slash: ``"momentum/0.weight"``."""
     return {name: tensor for name, tensor in tensors.items() if "/" not in name}

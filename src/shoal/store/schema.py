@@ -4,6 +4,7 @@
 A migration that was ever released is never changed: what is new is a new one.
 """
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -68,7 +69,19 @@ def _begin(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE probe (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_begin,)
+def _keep_correct(db: sqlite3.Connection) -> None:
+    """Which test images a run got right."""
+    db.execute(
+        """CREATE TABLE correct (          -- at the epochs with which some run asked for ends
+            run INTEGER NOT NULL REFERENCES run (id),
+            epoch INTEGER NOT NULL,
+            bits BLOB NOT NULL,            -- a bit for each image of the test split, the first one highest
+            PRIMARY KEY (run, epoch)
+        )"""
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_begin, _keep_correct)
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -86,7 +99,10 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write; to an empty store in memory if the file is not there, or only just made."""
+    """A connection that cannot write; to an empty store in memory if the file is not there, or only just made.
+
+    To it a file of an older Shoal has all tables too: those that it lacks are there, and empty.
+    """
     if not path.exists():
         return _empty()
     address = f"{path.absolute().as_uri()}?mode=ro"
@@ -94,13 +110,25 @@ def open_reader(path: Path) -> sqlite3.Connection:
         address += "&immutable=1"  # WAL wants to write an index beside the file, even to read it
     db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
     try:
-        if version(db):
+        if number := version(db):
+            if number < len(MIGRATIONS):
+                _imagine_later_tables(db)
             return db
     except BaseException:
         db.close()
         raise
     db.close()
     return _empty()
+
+
+def _imagine_later_tables(db: sqlite3.Connection) -> None:
+    """Make the tables that later migrations brought beside the file, for this connection only."""
+    db.execute("PRAGMA temp_store = MEMORY")
+    there = _tables(db)
+    with contextlib.closing(_empty()) as complete:
+        for name, definition in _tables(complete).items():
+            if name not in there:
+                db.execute(definition.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
 
 
 def _empty() -> sqlite3.Connection:
@@ -129,10 +157,10 @@ def version(db: sqlite3.Connection) -> int:
         StoreTooNew: more than this Shoal knows.
         StoreError: the tables are another program's.
     """
-    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    tables = _tables(db)
     if not tables:
         return 0
-    if not {"migration", "run", "epoch"} <= tables:
+    if not {"migration", "run", "epoch"} <= tables.keys():
         raise StoreError(f"it is a database, but not one of Shoal's: its tables are {', '.join(sorted(tables))}")
     (number,) = db.execute("SELECT max(number) FROM migration").fetchone()
     if number > len(MIGRATIONS):
@@ -140,3 +168,8 @@ def version(db: sqlite3.Connection) -> int:
             f"it was written by a newer Shoal (schema {number}; this one knows {len(MIGRATIONS)}). Update Shoal"
         )
     return int(number)
+
+
+def _tables(db: sqlite3.Connection) -> dict[str, str]:
+    """The tables of the file, and the statement that made each."""
+    return dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))

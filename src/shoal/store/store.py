@@ -115,11 +115,15 @@ class Store:
                 [(d.name, d.source, d.stand_in, json.dumps(dict(d.sha256))) for d in data.values()],
             )
 
-    def commit(self, record: EpochRecord, engine: str, *, keep: bool) -> None:
+    def commit(self, record: EpochRecord, engine: str, *, keep: bool, correct: np.ndarray | None = None) -> None:
         """Keep an epoch's record, its weights and optimizer state, in one transaction.
 
         The weights replace those of the epoch before, unless those are kept. A record that is already
         there stays as it is. Of a diverged epoch the tensors are worthless: those before it stay.
+
+        Args:
+            keep: the weights, also after later epochs.
+            correct: bool (n_test,): which test images the weights get right; for a record that ends a run.
         """
         steps = np.ascontiguousarray(record.step_losses, dtype="<f4").tobytes()
         with self._write() as db:
@@ -137,11 +141,21 @@ class Store:
                 "INSERT INTO weights VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET keep = keep OR excluded.keep",
                 (run, record.epoch, keep, rows.pack(record.tensors)),
             )
+            if correct is not None:
+                db.execute(
+                    "INSERT OR IGNORE INTO correct VALUES (?, ?, ?)", (run, record.epoch, rows.pack_bits(correct))
+                )
 
     def keep(self, run: Run, engine: str, epoch: int) -> None:
         """Keep the weights of an epoch from now on; they must be there."""
         with self._write() as db:
             db.execute("UPDATE weights SET keep = 1 WHERE run = ? AND epoch = ?", (self._id(run, engine), epoch))
+
+    def save_correct(self, run: Run, engine: str, correct: np.ndarray) -> None:
+        """Keep which test images a finished run got right, bool (n_test,), where `commit` was not told."""
+        with self._write() as db:
+            row = (self._id(run, engine), run.config.epochs, rows.pack_bits(correct))
+            db.execute("INSERT OR IGNORE INTO correct VALUES (?, ?, ?)", row)
 
     def save_probe(self, key: str, value: Any) -> None:
         """Keep plain data under a key."""
@@ -200,6 +214,24 @@ class Store:
                 f"Train the run to that epoch, or use keep_weights=True in its study."
             )
         return rows.weights_only(found.tensors)
+
+    def correct(self, run: Run, engine: str, images: int) -> np.ndarray | None:
+        """bool (images,): which images of the test split a finished run got right; None if that was not kept.
+
+        Raises:
+            StoreError: it was kept of another number of images.
+        """
+        query = """SELECT bits FROM correct JOIN run ON run.id = correct.run
+                   WHERE trajectory = ? AND engine = ? AND epoch = ?"""
+        found = self._all(query, run.trajectory, engine, run.config.epochs)
+        if not found:
+            return None
+        if len(found[0][0]) != -(-images // 8):
+            raise StoreError(
+                f"{self.path} has what run {run.trajectory[:8]} got right of about {8 * len(found[0][0]):,} test "
+                f"images, not of {images:,}. Read it with the data it was trained on, or use another --store."
+            )
+        return rows.unpack_bits(found[0][0], images)
 
     def probe(self, key: str) -> Any:
         """The plain data kept under a key, or None."""
