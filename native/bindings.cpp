@@ -88,9 +88,9 @@ class PySession {
  public:
   PySession(int threads, const std::string& kernels) : session_(threads, shoal::choose_kernels(kernels)) {}
 
-  int add_run(std::shared_ptr<shoal::Network> network, const shoal::Optimizer& optimizer, int batch_size,
-              const Split& training, const Split& validation, Indices indices, float scale, float shift, Floats weights,
-              std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
+  int add_run(std::shared_ptr<shoal::Network> network, const shoal::Optimizer& optimizer, shoal::Form form,
+              int batch_size, const Split& training, const Split& validation, Indices indices, float scale, float shift,
+              Floats weights, std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
     require(batch_size >= 1, "batch_size must be at least 1");
     require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
     check_fit(training, *network);
@@ -100,6 +100,7 @@ class PySession {
     sizes_.push_back(training.images.shape(0));
     shoal::RunPlan plan{network,
                         optimizer,
+                        form,
                         batch_size,
                         training.examples(scale, shift),
                         validation.examples(scale, shift),
@@ -209,6 +210,11 @@ NB_MODULE(_native, m) {
           },
           "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a);
 
+  nb::enum_<shoal::Form>(m, "Form")
+      .value("LOG_SUM_EXP", shoal::Form::LogSumExp)
+      .value("SHIFTED", shoal::Form::Shifted)
+      .value("NAIVE", shoal::Form::Naive);
+
   nb::class_<Split>(m, "Split")
       .def(
           "__init__", [](Split* self, Images images, Labels labels) { new (self) Split(make_split(images, labels)); },
@@ -216,8 +222,8 @@ NB_MODULE(_native, m) {
 
   nb::class_<PySession>(m, "Session")
       .def(nb::init<int, const std::string&>(), "threads"_a, "kernels"_a)
-      .def("add_run", &PySession::add_run, "network"_a, "optimizer"_a, "batch_size"_a, "training"_a, "validation"_a,
-           "validation_indices"_a.noconvert(), "scale"_a, "shift"_a, "weights"_a.noconvert(),
+      .def("add_run", &PySession::add_run, "network"_a, "optimizer"_a, "form"_a, "batch_size"_a, "training"_a,
+           "validation"_a, "validation_indices"_a.noconvert(), "scale"_a, "shift"_a, "weights"_a.noconvert(),
            "first"_a.noconvert().none(), "second"_a.noconvert().none(), "step"_a)
       .def("push", &PySession::push, "run"_a, "order"_a.noconvert(), "rates"_a.noconvert())
       .def("take", &PySession::take, "seconds"_a)

@@ -111,8 +111,8 @@ Result Session::train(Run& run, const Epoch& epoch, std::unique_ptr<Workspace>& 
   }
   Result result;
   if (!epoch.order.empty()) {
-    result.training = train_epoch(*workspace, kernels_, run.state, plan.optimizer, plan.training, epoch.order,
-                                  plan.batch_size, epoch.rates);
+    result.training = train_epoch(*workspace, kernels_, run.state, plan.optimizer, plan.form, plan.training,
+                                  epoch.order, plan.batch_size, epoch.rates);
   }
   if (!result.training.diverged_at) {
     result.validation =

@@ -23,6 +23,7 @@ namespace shoal {
 struct RunPlan {
   std::shared_ptr<const Network> network;
   Optimizer optimizer;
+  Form form;  // of the loss while training
   int batch_size;
   Examples training, validation;
   std::vector<std::uint32_t> validation_indices;

@@ -51,13 +51,16 @@ void update(const Workspace& workspace, const Kernels& kernels, State& state, co
 
 }  // namespace
 
-Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer,
+Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer, Form form,
                      const Examples& examples, const std::vector<std::uint32_t>& order, int batch_size,
                      const std::vector<double>& rates) {
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t count = static_cast<std::int64_t>(order.size());
   const int classes = workspace.network().classes();
   const float* weights = state.weights.data();
+  const auto cross_entropy = form == Form::LogSumExp ? kernels.softmax_cross_entropy
+                             : form == Form::Shifted ? kernels.shifted_cross_entropy
+                                                     : kernels.naive_cross_entropy;
   Training training;
   training.step_losses.reserve(rates.size());
   TileLoss total;
@@ -69,8 +72,8 @@ Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state,
     for (std::int64_t at = begin; at < end; at += TILE) {
       const Tile tile = load_tile(workspace, kernels, examples, &order[at], end - at);
       workspace.forward(weights);
-      const TileLoss loss = kernels.softmax_cross_entropy(workspace.logits(), tile.labels, tile.examples, classes,
-                                                          share, workspace.logits_gradient());
+      const TileLoss loss =
+          cross_entropy(workspace.logits(), tile.labels, tile.examples, classes, share, workspace.logits_gradient());
       workspace.backward(weights);
       batch_loss += loss.loss;
       total.correct += loss.correct;

@@ -53,11 +53,11 @@ struct Training {
 
 // One pass over `order` in minibatches of `batch_size`, the last one smaller; `rates` has a learning rate per
 // step. Stops at the first non-finite loss, before its update. Throws Cancelled.
-Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer,
+Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer, Form form,
                      const Examples& examples, const std::vector<std::uint32_t>& order, int batch_size,
                      const std::vector<double>& rates);
 
-// The exact mean over `indices`. Throws Cancelled.
+// The exact mean over `indices`, by log-sum-exp whatever form a run trains with. Throws Cancelled.
 Score evaluate(Workspace& workspace, const Kernels& kernels, const float* weights, const Examples& examples,
                const std::vector<std::uint32_t>& indices);
 

@@ -91,14 +91,11 @@ SHOAL_INLINE vec widen(const std::uint8_t* at) {
 #endif
 }
 
-// exp(x) to 2 ulp; 0 below -87.3, e^88 above 88; NaN stays NaN.
-// x = n ln 2 + r with |r| <= ln 2 / 2, e^r by a polynomial (coefficients of Cephes, Moshier 1989).
-SHOAL_INLINE vec exp(vec x) {
-  const vec shifter = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer in the low bits
-  const vec bounded = at_least(-87.33f, at_most(88.0f, x));
-  const vec shifted = fma(bounded, broadcast(1.44269504f), shifter);
-  const vec n = shifted - shifter;
-  vec r = fma(n, broadcast(-0.693359375f), bounded);
+constexpr float EXP_SHIFTER = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+
+// e^r for x = n ln 2 + r with |r| <= ln 2 / 2, by a polynomial (coefficients of Cephes, Moshier 1989).
+SHOAL_INLINE vec exp_rest(vec x, vec n) {
+  vec r = fma(n, broadcast(-0.693359375f), x);
   r = fma(n, broadcast(2.12194440e-4f), r);
   vec p = broadcast(1.9875691500e-4f);
   p = fma(p, r, broadcast(1.3981999507e-3f));
@@ -106,9 +103,15 @@ SHOAL_INLINE vec exp(vec x) {
   p = fma(p, r, broadcast(4.1665795894e-2f));
   p = fma(p, r, broadcast(1.6666665459e-1f));
   p = fma(p, r, broadcast(5.0000001201e-1f));
-  p = fma(p, r * r, r + broadcast(1.0f));
+  return fma(p, r * r, r + broadcast(1.0f));
+}
+
+// exp(x) to 2 ulp; 0 below -87.3, e^88 above 88; NaN stays NaN.
+SHOAL_INLINE vec exp(vec x) {
+  const vec bounded = at_least(-87.33f, at_most(88.0f, x));
+  const vec shifted = fma(bounded, broadcast(1.44269504f), broadcast(EXP_SHIFTER));
   const vec power = (vec)(((ivec)shifted + 127) << 23);  // 2^n
-  return select(x < broadcast(-87.33f), vec{}, p * power);
+  return select(x < broadcast(-87.33f), vec{}, exp_rest(bounded, shifted - broadcast(EXP_SHIFTER)) * power);
 }
 
 // log(x) to 2 ulp for normal x > 0. x = 2^n m with m in [√½, √2); coefficients of Cephes.
@@ -134,6 +137,25 @@ SHOAL_INLINE vec log(vec x) {
   y = fma(n, broadcast(-2.12194440e-4f), y);
   y = fma(square, broadcast(-0.5f), y);
   return fma(n, broadcast(0.693359375f), m + y);
+}
+
+// exp(x) to 2 ulp over the whole range of float: infinite above 88.7228, subnormal below -87.33 and 0 below
+// -103.972, as the C library's. Slower than exp(x); for what has to break where the C library's does.
+SHOAL_INLINE vec exp_whole(vec x) {
+  const vec bounded = at_least(-104.5f, at_most(89.0f, x));
+  const vec shifted = fma(bounded, broadcast(1.44269504f), broadcast(EXP_SHIFTER));
+  const ivec n = (ivec)shifted - (ivec)broadcast(EXP_SHIFTER);
+  const ivec half = n >> 1;  // 2^n itself may be no float: two factors, of which only the last can round
+  const vec first = (vec)((half + 127) << 23), second = (vec)((n - half + 127) << 23);
+  return exp_rest(bounded, shifted - broadcast(EXP_SHIFTER)) * first * second;
+}
+
+// log(x) to 2 ulp for finite x >= 0, subnormals too; log(0) is -infinity, NaN stays NaN.
+SHOAL_INLINE vec log_whole(vec x) {
+  const ivec subnormal = x < broadcast(1.17549435e-38f);
+  const vec y = log(select(subnormal, x * broadcast(16777216.0f), x));  // 2^24
+  const vec logarithm = select(subnormal, y - broadcast(16.6355323f), y);
+  return select(x == vec{}, broadcast(-__builtin_inff()), select(x != x, x, logarithm));
 }
 
 }  // namespace shoal::SHOAL_ISA

@@ -27,7 +27,10 @@ struct Window {
   int kernel = 1, stride = 1, padding = 0;
 };
 
-// What softmax_cross_entropy says about a tile.
+// How the cross-entropy is computed while training: see losses.py.
+enum class Form { LogSumExp, Shifted, Naive };
+
+// What a cross-entropy says about a tile.
 struct TileLoss {
   double loss = 0;  // summed over the tile's examples
   int correct = 0;  // examples whose largest logit (the first, if tied) is their label's
@@ -85,6 +88,10 @@ struct Kernels {
   // loss.cpp
   TileLoss (*softmax_cross_entropy)(const float* logits, const std::uint16_t* labels, int examples, int classes,
                                     float scale, float* dlogits);
+  TileLoss (*shifted_cross_entropy)(const float* logits, const std::uint16_t* labels, int examples, int classes,
+                                    float scale, float* dlogits);
+  TileLoss (*naive_cross_entropy)(const float* logits, const std::uint16_t* labels, int examples, int classes,
+                                  float scale, float* dlogits);
 
   // update.cpp
   void (*sum_lanes)(float* lanes, float* sums, int count);

@@ -25,6 +25,8 @@ void sigmoid_backward(const Image&, const Image&);
 void tanh_forward(const Image&, const Image&);
 void tanh_backward(const Image&, const Image&);
 TileLoss softmax_cross_entropy(const float*, const std::uint16_t*, int, int, float, float*);
+TileLoss shifted_cross_entropy(const float*, const std::uint16_t*, int, int, float, float*);
+TileLoss naive_cross_entropy(const float*, const std::uint16_t*, int, int, float, float*);
 void sum_lanes(float*, float*, int);
 void sgd_step(const Update&);
 void adam_step(const Update&);
@@ -54,6 +56,8 @@ const Kernels KERNELS = {
     .tanh_forward = tanh_forward,
     .tanh_backward = tanh_backward,
     .softmax_cross_entropy = softmax_cross_entropy,
+    .shifted_cross_entropy = shifted_cross_entropy,
+    .naive_cross_entropy = naive_cross_entropy,
     .sum_lanes = sum_lanes,
     .sgd_step = sgd_step,
     .adam_step = adam_step,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What native/bindings.cpp gives to Python.
+from enum import Enum
 from typing import TypedDict
 
 import numpy as np
@@ -20,6 +21,11 @@ class Optimizer:
     def sgd(momentum: float, nesterov: bool, weight_decay: float) -> Optimizer: ...
     @staticmethod
     def adam(beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool) -> Optimizer: ...
+
+class Form(Enum):
+    LOG_SUM_EXP = ...
+    SHIFTED = ...
+    NAIVE = ...
 
 class Split:
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None: ...
@@ -43,6 +49,7 @@ class Session:
         self,
         network: Network,
         optimizer: Optimizer,
+        form: Form,
         batch_size: int,
         training: Split,
         validation: Split,

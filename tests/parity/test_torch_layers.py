@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every layer, forward and backward, and the loss: the reference engine against PyTorch, in float64."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from shoal import models
 from shoal.engines import reference
+from shoal.losses import CrossEntropy
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -72,3 +75,42 @@ def test_softmax_cross_entropy(batch: int, classes: int, scale: float) -> None:
     loss, dlogits = reference.softmax_cross_entropy(logits, labels)
     assert loss == pytest.approx(expected.item(), rel=1e-13)
     np.testing.assert_allclose(dlogits, watched.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+def through_probabilities(form: Any, logits: Any, labels: Any) -> Any:
+    """The loss as a textbook writes it, for PyTorch to differentiate: the label's probability, then its logarithm."""
+    if form == "shifted":
+        p = torch.softmax(logits, dim=1)
+    else:
+        powers = logits.exp()
+        p = powers / powers.sum(dim=1, keepdim=True)
+    return -p[range(len(labels)), labels].log().mean()
+
+
+@pytest.mark.parametrize("form", ["shifted", "naive"])
+@pytest.mark.parametrize(("batch", "classes"), [(1, 1), (1, 10), (7, 3), (256, 10)])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0])
+def test_log_of_softmax(batch: int, classes: int, scale: float, form: Any) -> None:
+    random = np.random.default_rng(0)
+    logits, labels = scale * random.normal(size=(batch, classes)), random.integers(0, classes, batch)
+    watched = torch.tensor(logits, requires_grad=True)
+    expected = through_probabilities(form, watched, torch.tensor(labels))
+    expected.backward()
+    loss, dlogits = reference.cross_entropy(CrossEntropy(form=form), logits, labels)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(dlogits, watched.grad.numpy(), rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("form", ["shifted", "naive"])
+def test_log_of_softmax_breaks_where_it_does_in_pytorch(form: Any, batch: int) -> None:
+    """In float32, at every half of a gap between two logits: the loss and the gradient, each for itself."""
+    for gap in np.arange(80, 110, 0.5, np.float32):
+        logits, labels = np.array([[gap, 0]] * batch, np.float32), np.ones(batch, int)
+        watched = torch.tensor(logits, requires_grad=True)
+        expected = through_probabilities(form, watched, torch.tensor(labels))
+        expected.backward()
+        with np.errstate(all="ignore"):
+            loss, dlogits = reference.cross_entropy(CrossEntropy(form=form), logits, labels)
+        assert np.isfinite(loss) == bool(expected.isfinite()), gap
+        assert np.isfinite(dlogits).all() == bool(watched.grad.isfinite().all()), gap

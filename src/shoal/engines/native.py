@@ -31,6 +31,7 @@ from shoal.optimizers import SGD, Optimizer, learning_rates
 from shoal.study import Config, Run
 
 MOST_THREADS = 1024
+FORMS = {"log-sum-exp": _native.Form.LOG_SUM_EXP, "shifted": _native.Form.SHIFTED, "naive": _native.Form.NAIVE}
 AHEAD = 2
 """Epochs of a run that wait in the session, so that no thread waits for Python."""
 
@@ -128,6 +129,7 @@ class _Flight:
         self.index = session.add_run(
             network,
             _optimizer(config.optimizer),
+            FORMS[config.loss.form],
             config.batch_size,
             _split(dataset.train),
             _split(validation),

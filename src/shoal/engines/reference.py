@@ -20,6 +20,7 @@ from shoal import models, streams
 from shoal.data import Dataset
 from shoal.engines import Checkpoint, EpochRecord, Scaling, Tensors, check_images, dataset_for, scaling
 from shoal.engines.loop import train_run
+from shoal.losses import CrossEntropy
 from shoal.models import Model
 from shoal.optimizers import SGD, Adam, AdamW, Optimizer
 from shoal.study import Config, Run
@@ -166,6 +167,29 @@ def softmax_cross_entropy(logits: Array, labels: Labels) -> tuple[float, Array]:
     dlogits = np.exp(log_p)
     dlogits[each, labels] -= 1
     return float(loss), dlogits / len(labels)
+
+
+def log_of_softmax(logits: Array, labels: Labels, shift: bool) -> tuple[float, Array]:
+    """The same of logits (B, O) and labels (B), through the probabilities: there and back one step at a time.
+
+    p = exp(z) / Σ exp(z), each z less the largest if ``shift``; loss = -mean log p[label]. Back through mean and
+    logarithm, dp[label] = -1 / B / p[label]; back through the softmax, dz = p · (dp - Σ dp · p). A framework goes this
+    way for -log(softmax(z)[label]), and both break where exp overflows and where p[label] or 1 / p[label] / B does.
+    """
+    each = np.arange(len(labels))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True) if shift else logits)
+    p = powers / powers.sum(axis=1, keepdims=True)
+    loss = -np.log(p[each, labels]).mean()
+    dp = np.zeros_like(p)
+    dp[each, labels] = (-1 / len(labels)) / p[each, labels]
+    return float(loss), p * (dp - (dp * p).sum(axis=1, keepdims=True))
+
+
+def cross_entropy(loss: CrossEntropy, logits: Array, labels: Labels) -> tuple[float, Array]:
+    """The mean cross-entropy of logits (B, O) with labels (B) and dlogits (B, O), computed in the loss's form."""
+    if loss.form == "log-sum-exp":
+        return softmax_cross_entropy(logits, labels)
+    return log_of_softmax(logits, labels, shift=loss.form == "shifted")
 
 
 # ---- optimizers: new weight and new state from old ones ----------------------------------------------
@@ -346,12 +370,12 @@ class ReferenceNetwork:
         self.config, self.scaling, self.dtype = config, by, dtype
         self.tensors = {name: np.asarray(tensor, dtype) for name, tensor in tensors.items()}
 
-    @np.errstate(over="ignore", invalid="ignore")  # divergence is an outcome, not a warning
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # divergence is an outcome, not a warning
     def step(self, images: Bytes, labels: Labels, lr: float, step: int) -> tuple[float, int]:
         """Loss and number right before the update, then the update; none after a non-finite loss."""
         model = self.config.model
         activations = forward(model, self.tensors, pixels(images, self.scaling, self.dtype))
-        loss, dlogits = softmax_cross_entropy(activations[-1], labels)
+        loss, dlogits = cross_entropy(self.config.loss, activations[-1], labels)
         if isfinite(loss):
             grads = backward(model, self.tensors, activations, dlogits)
             self.tensors = update(self.config.optimizer, self.tensors, grads, lr, step)
@@ -359,7 +383,7 @@ class ReferenceNetwork:
 
     @np.errstate(over="ignore", invalid="ignore")
     def evaluate(self, images: Bytes, labels: Labels) -> tuple[float, int]:
-        """Summed loss and number right."""
+        """Summed loss, by log-sum-exp whatever the run trains with, and number right."""
         out = logits(self.config.model, self.tensors, pixels(images, self.scaling, self.dtype))
         losses = -log_softmax(out)[np.arange(len(labels)), labels]
         return float(losses.sum(dtype=np.float64)), int((out.argmax(axis=1) == labels).sum())
