@@ -23,7 +23,7 @@ STOREYS = (
     "data study",
     "analysis engines plan",
     "probes provenance store wording",
-    "figures progress results studyfile",
+    "figures progress results rulings studyfile",
     "studies terminal",
     "report runner",
     "cli",

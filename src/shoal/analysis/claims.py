@@ -76,6 +76,7 @@ class Claim:
         margin: by how much at least ("within": at most), with its unit: "0.5 points", "5%", "10x". May be left out
             against a constant, which then is the bound itself.
         primary: decided before the runs, and part of the study's shared error level; else exploratory.
+        called: what A, and B, are called in sentences; by default their grid values.
 
     Example:
         >>> Claim("1", "Small rates are slow.", "At .001 the final loss is more than 5% above that at .05.",
@@ -96,6 +97,7 @@ class Claim:
     direction: Direction = "above"
     margin: Margin | None = None
     primary: bool = True
+    called: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -109,11 +111,12 @@ class Claim:
         margin: str | Margin | None = None,
         *,
         primary: bool = True,
+        called: tuple[str, ...] = (),
     ) -> None:
         _check_words(id, says, tested)
         found = _measure(id, measure)
         given = {"id": id, "says": says, "tested": tested, "measure": found, "a": a, "b": b, "direction": direction}
-        given |= {"margin": self._margin(id, margin, b, direction, found), "primary": primary}
+        given |= {"margin": self._margin(id, margin, b, direction, found), "primary": primary, "called": called}
         for name, value in given.items():
             object.__setattr__(self, name, value)
 

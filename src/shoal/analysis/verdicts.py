@@ -8,7 +8,7 @@ seeds give no verdict. Nothing here trains, reads a store or writes a sentence.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -126,7 +126,7 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
         return Verdict(claim, "supported" if found.holds else "refuted", found=found)
     if not isinstance(claim, Claim):
         return Verdict(claim, "not testable")
-    a, b = outcome(claim.a, claim.measure, evidence), _other(claim, evidence)
+    a, b = _outcomes(claim, evidence)
     seeds = tuple(seed for seed in a.seeds if b is None or seed in b.seeds)
     so_far = len(seeds) < asked
     if not seeds:
@@ -149,8 +149,11 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
     )
 
 
-def _other(claim: Claim, evidence: Evidence) -> Outcome | None:
-    return None if isinstance(claim.b, int | float | tuple) else outcome(claim.b, claim.measure, evidence)
+def _outcomes(claim: Claim, evidence: Evidence) -> tuple[Outcome, Outcome | None]:
+    """What was measured on both sides, by the names that the claim has for them; no B where that is a constant."""
+    found = [outcome(side, claim.measure, evidence) for side in claim.sides]
+    found[: len(claim.called)] = [replace(one, label=name) for one, name in zip(found, claim.called, strict=False)]
+    return found[0], found[1] if len(found) > 1 else None
 
 
 def _at(outcome: Outcome, seeds: Sequence[int]) -> np.ndarray:
