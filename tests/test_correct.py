@@ -60,6 +60,16 @@ def patch_config(lr: float = 0.5, epochs: int = 3, holdout: int = 0) -> Config:
     return Config(data="patches", model=model, optimizer=SGD(lr=lr), epochs=epochs, batch_size=16, holdout=holdout)
 
 
+class Counting(FakeEngine):
+    """An engine that counts how often it predicted."""
+
+    predicted = 0
+
+    def predict(self, *given):
+        self.predicted += 1
+        return super().predict(*given)
+
+
 class Blind(FakeEngine):
     """An engine that must not be asked."""
 
@@ -165,11 +175,10 @@ def test_every_end_that_a_run_asks_for_is_kept_and_no_other_epoch(store):
 
 
 def test_a_run_that_diverged_has_none_but_the_run_that_ended_before_has(store):
-    far = tiny_config(lr=100.0)
-    train(
-        Demand((Run(far, 0), Run(far.replace(epochs=1), 0), Run(far.replace(epochs=2), 0))), FakeEngine(), DATA, store
-    )
+    far, engine = tiny_config(lr=100.0), Counting()
+    train(Demand(tuple(Run(far.replace(epochs=epochs), 0) for epochs in (1, 2, 3))), engine, DATA, store)
     assert kept(store) == {(0, 1)}
+    assert engine.predicted == 1, "weights of the diverged epoch are worthless"
 
 
 @pytest.mark.parametrize("engine", [ReferenceEngine(), NativeEngine(threads=2)], ids=lambda engine: engine.name)

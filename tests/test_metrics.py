@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The numbers that sentences are made of, on curves small enough to work out by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -167,6 +169,13 @@ def test_every_measure_ranks_every_run_and_the_diverged_one_last(name):
     assert not np.isnan(values).any()
     worse = values[1] < values[[0, 2]] if measure.rising else values[1] > values[[0, 2]]
     assert worse.all()
+
+
+def test_the_page_on_statistics_lists_every_measure():
+    page = (Path(__file__).parent.parent / "docs" / "statistics.md").read_text()
+    listed = [line.split("; by")[0] for line in page.splitlines() if "; by " in line]
+    units = {name: f", in {measure.unit}" * (measure.unit == "nats") for name, measure in measures.MEASURES.items()}
+    assert listed == [f"| `{name}` | {measure.name}{units[name]}" for name, measure in measures.MEASURES.items()]
 
 
 @pytest.mark.parametrize(
