@@ -23,5 +23,5 @@ import pytest
 import shoal._native
 
 assert "sanitize" in shoal._native.__file__, shoal._native.__file__
-sys.exit(pytest.main(["-p", "no:cacheprovider", "tests/test_native.py", *sys.argv[1:]]))
+sys.exit(pytest.main(["-p", "no:cacheprovider", "tests/test_native.py", "tests/test_losses.py", *sys.argv[1:]]))
 PYTHON

@@ -17,6 +17,7 @@ from shoal import figures, wording
 from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
 from shoal.data import Dataset, Split
+from shoal.losses import CrossEntropy
 from shoal.models import lenet, mlp, normal, softmax_regression, xavier_uniform
 from shoal.optimizers import SGD, AdamW
 from shoal.report import Provenance, compose, write
@@ -314,6 +315,9 @@ def test_configuration_in_words():
     rows = dict(described(two, [], [dataset()]))
     assert rows["model"].startswith("softmax regression, 7,850 parameters; LeNet")
     assert rows["seeds done"] == "none yet"
+    assert "loss" not in rows
+    forms = [config(0.1).replace(loss=CrossEntropy(form)) for form in ("log-sum-exp", "shifted", "naive")]
+    assert dict(described(forms, [], [dataset()]))["loss"] == "cross-entropy, log-sum-exp, shifted and naive"
 
 
 def test_labels_for_people():

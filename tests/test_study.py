@@ -49,10 +49,22 @@ def test_the_default_loss_is_the_same_config_said_or_not():
         assert tiny_config().replace(loss=loss).hash == tiny_config().hash
 
 
+def test_a_misspelt_form_of_the_loss_is_refused_with_those_there_are():
+    with pytest.raises(StudyError, match=r"form='fused'\): Expected one of 'log-sum-exp', 'shifted', 'naive'\."):
+        CrossEntropy("fused")
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"data": "other"}, {"optimizer": SGD(lr=0.2)}, {"batch_size": 8}, {"init": normal(0.1)}, {"standardize": True}]
-    + [{"loss": CrossEntropy("shifted")}, {"loss": CrossEntropy("naive")}],
+    [
+        {"data": "other"},
+        {"optimizer": SGD(lr=0.2)},
+        {"batch_size": 8},
+        {"init": normal(0.1)},
+        {"standardize": True},
+        {"loss": CrossEntropy("shifted")},
+        {"loss": CrossEntropy("naive")},
+    ],
 )
 def test_another_content_is_another_hash_and_trajectory(change):
     config = tiny_config()

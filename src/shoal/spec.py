@@ -8,7 +8,7 @@ equal their default are left out of that JSON, so a field added later does not c
 
 import hashlib
 import inspect
-from typing import Any, ClassVar, Self, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 import msgspec
 
@@ -73,7 +73,9 @@ def is_name(value: object) -> bool:
 
 
 def _misfit(kind: Any, value: Any) -> str:
-    """What is expected, by name, where a spec is and something else stands: msgspec only speaks of an `object`."""
+    """What is expected, by name, of a spec or of a few words: msgspec only speaks of an `object` or an `enum`."""
+    if get_origin(kind) is Literal:
+        return f"Expected one of {', '.join(map(repr, get_args(kind)))}."
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
         kind = get_args(kind)[0]
         value = next((item for item in value if not isinstance(item, get_args(kind) or kind)), value)
