@@ -256,8 +256,9 @@ Sentence = Claim | Fact | Untestable
 
 
 def statement(id: str) -> str:
-    """The number of the sentence that a claim is part of: "16" of "16b"."""
-    return id.rstrip("abcdefghijklmnopqrstuvwxyz") or id
+    """The number of the sentence that a claim is part of: "16" of "16b"; a name stands for itself."""
+    part = re.fullmatch(r"(\d+)[a-z]", id)
+    return part[1] if part else id
 
 
 def _check_words(id: str, *words: str) -> None:

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims refuse what could not be judged, when they are made or when their study is."""
+
+import numpy as np
+import pytest
+
+from fakes import tiny_config
+from shoal.analysis.claims import Chosen, Claim, Combined, Fact, Found, Untestable, highest, lowest, statement
+from shoal.analysis.margins import Margin
+from shoal.analysis.measures import MEASURES, at, gained_by, late_slope
+from shoal.errors import StudyError
+from shoal.study import Grid, Study
+
+SLOW, FAST = {"lr": 0.1}, {"lr": 0.5}
+
+
+def claim(measure="loss", a=SLOW, b=FAST, direction="above", margin="5%", **more) -> Claim:
+    return Claim("1", "Slow.", "At .1 the loss is more than 5% higher.", measure, a, b, direction, margin, **more)
+
+
+def study(*claims, epochs=3) -> Study:
+    return Study("rates", lambda lr: tiny_config(lr, epochs), Grid(lr=[0.1, 0.5]), claims=claims)
+
+
+# ---- margins ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "measure", "added"),
+    [
+        ("5%", "loss", 1.05),
+        ("10x", "loss", 10),
+        ("1.25 times", "loss", 1.25),
+        ("0.5 points", "accuracy", 0.005),
+        ("5%", "rebound", 0.05),
+        ("1 point", "gap", 0.01),
+    ],
+)
+def test_a_margin_is_read_in_the_measures_unit(text, measure, added):
+    assert Margin.read(text).of(MEASURES[measure]) == pytest.approx(added)
+
+
+def test_a_margin_may_have_the_unit_of_a_measure_of_its_own():
+    assert Margin.read("0.01 per epoch").of(late_slope(2)) == 0.01
+
+
+@pytest.mark.parametrize("text", ["0.005", 0.005, "5", "", "points", "-5%"])
+def test_a_margin_without_unit_or_amount_is_refused(text):
+    with pytest.raises(StudyError, match=r"claim 1: margin=.*needs an amount and a unit"):
+        claim(margin=text)
+
+
+@pytest.mark.parametrize(("measure", "margin"), [("loss", "0.5 points"), ("loss", "0.5x"), ("accuracy", "2x")])
+def test_a_margin_in_another_unit_than_the_measures_is_refused(measure, margin):
+    with pytest.raises(StudyError, match=r'claim 1: margin ".*": final validation .* is compared by'):
+        claim(measure, margin=margin)
+
+
+def test_a_margin_says_its_unit():
+    assert [str(Margin.read(text)) for text in ("5%", "10x", "0.5 points")] == ["5%", "10×", "0.5 points"]
+
+
+# ---- regions ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("made", "region"),
+    [
+        (claim(), (1.05, float("inf"))),
+        (claim(direction="below"), (0, 1 / 1.05)),
+        (claim(direction="within"), (1 / 1.05, 1.05)),
+        (claim("accuracy", margin="0.5 points"), (0.005, float("inf"))),
+        (claim("accuracy", margin="0.5 points", direction="below"), (-float("inf"), -0.005)),
+        (claim("accuracy", b=0.97, margin=None), (0.97, float("inf"))),
+        (claim("accuracy", b=0.9, margin="1 point", direction="within"), (0.89, 0.91)),
+        (claim("accuracy", b=(0.7, 0.74), margin=None, direction="within"), (0.7, 0.74)),
+        (claim("loss", b=0.5, margin=None, direction="below"), (-float("inf"), 0.5)),
+        (claim("loss", b=5.0, margin="10x"), (10, float("inf"))),
+    ],
+)
+def test_a_claim_leaves_a_region_for_the_truth(made, region):
+    assert made.region == pytest.approx(region)
+
+
+# ---- refused ------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_measure_is_refused_with_those_there_are():
+    with pytest.raises(StudyError, match=r"claim 1: there is no measure 'lustre'\. Use one of: loss, accuracy"):
+        claim("lustre")
+
+
+def test_two_configs_need_a_margin():
+    with pytest.raises(StudyError, match=r"claim 1: by how much\? Say margin="):
+        claim(margin=None)
+
+
+@pytest.mark.parametrize("more", [{"direction": "above"}, {"margin": "5%"}, {"b": (0.7, 0.6)}])
+def test_a_range_is_within_without_a_margin_and_in_order(more):
+    with pytest.raises(StudyError, match=r"claim 1: b=\(.*a range, low before high, goes with"):
+        claim(**{"b": (0.6, 0.7), "direction": "within", "margin": None} | more)
+
+
+def test_a_direction_is_one_of_three():
+    with pytest.raises(StudyError, match=r"claim 1: direction='better'\. Use above, below or within"):
+        claim(direction="better")
+
+
+@pytest.mark.parametrize("id", ["", " 1", "1 a", "a/b"])
+def test_an_id_is_a_number_or_a_short_name(id):
+    with pytest.raises(StudyError, match="a claim's id is"):
+        Untestable(id, "Good.", "What is good?")
+
+
+def test_a_claim_says_something():
+    with pytest.raises(StudyError, match="claim 5: it needs the words said"):
+        Untestable("5", "Good.", " ")
+
+
+def test_a_study_refuses_a_claim_on_a_config_that_it_lacks():
+    with pytest.raises(StudyError, match=r"rates: claim 1 names \{'lr': 9\}, which the study lacks.*lr 0\.1; lr 0\.5"):
+        study(claim(b={"lr": 9}))
+
+
+@pytest.mark.parametrize("wrap", [lambda v: Chosen((SLOW, v), by="accuracy"), lambda v: lowest(SLOW, v, label="x")])
+def test_also_one_that_is_named_among_others(wrap):
+    with pytest.raises(StudyError, match=r"claim 1 names \{'lr': 9\}"):
+        study(claim(b=wrap({"lr": 9})))
+    assert study(claim(b=wrap(FAST))).claims
+
+
+@pytest.mark.parametrize("measure", [gained_by(5, "validation_accuracy"), late_slope(5), at(4, "validation_accuracy")])
+def test_a_study_refuses_a_measure_that_its_runs_are_too_short_for(measure):
+    asking = claim(measure, b=0.5, margin=None)
+    with pytest.raises(StudyError, match=r"rates: claim 1 asks for the .* which needs [456] epochs; lr 0\.1 has 3"):
+        study(asking)
+    assert study(asking, epochs=6).claims
+
+
+# ---- what else there is -------------------------------------------------------------------------------
+
+
+def test_facts_and_untestable_sentences_ask_for_no_runs():
+    fact = Fact("7", "exp overflows.", "It does.", lambda results: Found(True, 88.7, 89))
+    assert len(study(fact, Untestable("5", "A good balance.", "How good is good?")).claims) == 2
+
+
+def test_parts_of_a_sentence_share_its_number():
+    assert [statement(id) for id in ("16", "16b", "9c", "lr-slow")] == ["16", "16", "9", "lr-slow"]
+
+
+def test_a_side_made_of_others_is_their_lowest_highest_or_what_one_makes_of_them():
+    values = np.array([[1.0, 5.0], [3.0, 4.0]])
+    assert lowest(SLOW, FAST, label="").by(values).tolist() == [1, 4]
+    assert highest(SLOW, FAST, label="").by(values).tolist() == [3, 5]
+    assert claim(a=Combined((SLOW, FAST), np.mean, "x")).points == (SLOW, FAST, FAST)
