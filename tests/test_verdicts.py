@@ -28,12 +28,19 @@ class Seen:
     values: dict[str, np.ndarray]
     seeds: dict[str, tuple[int, ...]] | None = None
     held_out: dict[str, np.ndarray] | None = None
+    data: dict[str, str] | None = None
+    holdout: int = 0
+
+    def correct(self, config, seed):
+        """Of a thousand images as many as the value says, counted from the first."""
+        return np.arange(1000) < 1000 * self.values[config.side][seed]
 
     def curves(self, side):
         values = np.asarray(self.values[side], float)
         seeds = (self.seeds or {}).get(side, tuple(range(len(values))))
         held_out = (self.held_out or {}).get(side)
-        config = SimpleNamespace(hash=f"hash of {side}")
+        data = (self.data or {}).get(side, "clothes")
+        config = SimpleNamespace(hash=f"hash of {side}", side=side, data=data, holdout=self.holdout)
         return SimpleNamespace(label=side, seeds=seeds, values=values, held_out=held_out, config=config)
 
 
@@ -241,6 +248,27 @@ def test_what_cannot_be_known_speaks_against_the_claim():
     never = np.full(10, -np.inf)
     assert one(claim(a=unknown, b=0.0, margin=None), never, never).word == "refuted"
     assert one(claim(a=unknown, b=0.0, margin=None, direction="below"), never, never).word == "refuted"
+
+
+# ---- other images -------------------------------------------------------------------------------------
+
+TESTED = Measure("accuracy", lambda curves: curves.values, rising=True, of_images=True)
+
+
+def test_an_accuracy_has_an_interval_for_other_images_too():
+    verdict = one(claim(TESTED), TEN + 0.02, TEN)
+    found, here = verdict.elsewhere, verdict.comparison
+    assert found.estimate == pytest.approx(here.estimate, abs=0.001)
+    assert found.high - found.low > here.high - here.low
+    assert one(claim(TESTED, b=0.7, margin=None), TEN).elsewhere.estimate == pytest.approx(0.8, abs=0.001)
+
+
+def test_not_so_what_is_no_accuracy_or_not_on_the_same_images():
+    values = {"a": TEN + 0.02, "b": TEN}
+    assert judge([claim()], Seen(values))[0].elsewhere is None
+    assert judge([claim(TESTED)], Seen(values, data={"b": "digits"}))[0].elsewhere is None
+    assert judge([claim(TESTED)], Seen(values, holdout=100))[0].elsewhere is None
+    assert judge([claim(TESTED)], Seen(values | {"a": np.append(TEN[1:], -np.inf)}))[0].elsewhere is None
 
 
 # ---- sides made of several ----------------------------------------------------------------------------

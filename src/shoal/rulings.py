@@ -337,5 +337,6 @@ def record(verdict: Verdict, section: str) -> dict[str, Any]:
         "each": found.each.tolist() if found else [],
         "a": {"label": verdict.a.label, "configs": list(verdict.a.hashes)} if verdict.a else None,
         "b": {"label": verdict.b.label, "configs": list(verdict.b.hashes)} if verdict.b else None,
+        "elsewhere": verdict.elsewhere._asdict() if verdict.elsewhere else None,
         "why": claim.why if isinstance(claim, Untestable) else None,
     }

@@ -60,6 +60,9 @@ class Measure:
     """Whether ``of`` takes the results as its second argument: weights, test images."""
     epochs: int = 0
     """How long a run must be to have it."""
+    of_images: bool = False
+    """Whether it is the share of test images that a run gets right in the end, unless it holds images out to validate
+    on: then there is also an interval for other images."""
     outcome: bool = False
     """Whether it is 0 or 1 of each run, such as having diverged: its mean is a share."""
 
@@ -168,7 +171,10 @@ MEASURES = {
         "final validation loss", lambda curves: metrics.final(curves.validation_loss), "nats", scale="ratio"
     ),
     "accuracy": Measure(
-        "final validation accuracy", lambda curves: metrics.final(curves.validation_accuracy, rising=True), rising=True
+        "final validation accuracy",
+        lambda curves: metrics.final(curves.validation_accuracy, rising=True),
+        rising=True,
+        of_images=True,
     ),
     "train-loss": Measure(
         "final training loss", lambda curves: metrics.final(curves.train_loss), "nats", scale="ratio"
@@ -191,7 +197,9 @@ MEASURES = {
     ),
     "step-noise": Measure("noise of step losses in the last epoch", _step_noise, "nats", scale="ratio"),
     "gap": Measure("gap between training and validation accuracy", _gap),
-    "test-accuracy": Measure("final accuracy on the test split", _test_accuracy, rising=True, deep=True),
+    "test-accuracy": Measure(
+        "final accuracy on the test split", _test_accuracy, rising=True, deep=True, of_images=True
+    ),
     "dead-units": Measure("share of hidden ReLU units that no test image switches on", _dead_units, deep=True),
     "diverged": Measure("share diverged", lambda curves: metrics.diverged(curves.validation_loss), outcome=True),
 }

@@ -18,6 +18,8 @@ from shoal.analysis.comparison import FEWEST, Comparison, compare, seeds_needed
 from shoal.analysis.curves import Curves
 from shoal.analysis.measures import Measure, Results, Scale, measure
 from shoal.analysis.significance import holm_levels
+from shoal.analysis.two_way import TwoWay, two_scopes
+from shoal.study import Config
 
 Word = Literal["supported", "refuted", "inconclusive", "not testable", "too few seeds"]
 How = Literal["", "equal", "opposite", "less"]
@@ -42,8 +44,12 @@ class Outcome:
     seeds: tuple[int, ...]
     values: np.ndarray
     """(n,), in the order of the seeds."""
-    hashes: tuple[str, ...]
-    """Of the configs."""
+    configs: tuple[Config, ...]
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Of the configs."""
+        return tuple(config.hash for config in self.configs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +77,9 @@ class Verdict:
     so_far: bool = False
     """Whether more seeds were asked for than have arrived."""
     found: Found | None = None
+    elsewhere: TwoWay | None = None
+    """The same for other test images of the kind, too: A - B, or A against a constant, with an interval at 95%. Of
+    accuracies on the test split only."""
 
     @property
     def n(self) -> int | None:
@@ -146,7 +155,19 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
         seeds,
         seeds_needed(comparison) if word in ("inconclusive", "too few seeds") else 0,
         so_far,
+        elsewhere=_elsewhere(claim, [a, b] if b else [a], seeds, evidence),
     )
+
+
+def _elsewhere(claim: Claim, sides: Sequence[Outcome], seeds: Sequence[int], evidence: Evidence) -> TwoWay | None:
+    """The second scope, where each side is one config, and both were tested on the same images."""
+    configs = [config for side in sides for config in side.configs]
+    ended = all(np.isfinite(_at(side, seeds)).all() for side in sides)
+    alike = len(configs) == len(sides) and len({config.data for config in configs}) == 1
+    tested = claim.measure.of_images and (claim.measure.deep or not any(config.holdout for config in configs))
+    if not (tested and alike and ended):
+        return None
+    return two_scopes(*(np.array([evidence.correct(side.configs[0], seed) for seed in seeds]) for side in sides))
 
 
 def _outcomes(claim: Claim, evidence: Evidence) -> tuple[Outcome, Outcome | None]:
@@ -171,10 +192,10 @@ def outcome(side: Side, of: Measure, evidence: Evidence) -> Outcome:
         rows = np.array([_at(part, seeds) for part in parts]).reshape(len(parts), len(seeds))
         with np.errstate(invalid="ignore"):  # what two infinite values differ by is unknown, and stays NaN
             values = side.by(rows) if seeds else np.empty(0)
-        return Outcome(side.label, seeds, values, tuple(hash for part in parts for hash in part.hashes))
+        return Outcome(side.label, seeds, values, tuple(config for part in parts for config in part.configs))
     curves = _chosen(side, evidence) if isinstance(side, Chosen) else evidence.curves(**side)
     values = of.values(curves, evidence) if curves.seeds else np.empty(0)
-    return Outcome(curves.label, curves.seeds, values, (curves.config.hash,))
+    return Outcome(curves.label, curves.seeds, values, (curves.config,))
 
 
 def _chosen(side: Chosen, evidence: Evidence) -> Curves:
