@@ -146,8 +146,16 @@ def _events(name: str) -> list[Event]:
     events: list[Event] = [
         ("naive", "exp overflows", "logit", lambda x: bool(np.isinf(np.exp(x)))),
         ("naive", "the sum of ten overflows", "equal logits", lambda x: not (naive(_equal(x), 0).p > 0).all()),
-        ("naive", "probabilities become NaN", "logit", lambda x: bool(np.isnan(naive(_beside_zeros(x), 0).p).any())),
+        ("naive", "probabilities become NaN", "logit", lambda x: _broken(naive(_beside_zeros(x), 0).p)),
         ("naive", "all exponentials are zero", "equal negative logits", lambda x: _nan(naive(_equal(-x), 0).p)),
+        ("shifted", "the sum of ten overflows", "equal logits", lambda x: not (shifted(_equal(x), 0).p > 0).all()),
+        (
+            "shifted",
+            "probabilities become NaN",
+            "logit",
+            lambda x: bool(np.isnan(shifted(_beside_zeros(x), 0).p).any()),
+        ),
+        ("shifted", "all exponentials are zero", "equal negative logits", lambda x: _nan(shifted(_equal(-x), 0).p)),
         ("shifted", "exp becomes subnormal", "gap", lambda gap: bool(np.exp(-gap) < smallest)),
         ("shifted", "exp becomes zero", "gap", lambda gap: bool(np.exp(-gap) == 0)),
     ]
@@ -176,6 +184,10 @@ def _beside_zeros(x: np.floating[Any]) -> np.ndarray:
     z = np.zeros(CLASSES, x.dtype)
     z[0] = x
     return z
+
+
+def _broken(p: np.ndarray) -> bool:
+    return bool(np.isnan(p).any())
 
 
 def _nan(p: np.ndarray) -> bool:

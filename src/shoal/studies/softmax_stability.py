@@ -1,29 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Section 1.4: where softmax overflows, underflows and goes wrong, computed exactly. It trains nothing."""
+"""Section 1.4: where softmax overflows, underflows and goes wrong, computed exactly, and what that does to training.
 
-from collections.abc import Sequence
-from typing import Any
+It shows and tells; the facts are `softmax_facts`', the runs and what became of them `softmax_training`'s.
+"""
 
 import numpy as np
 
 from shoal import wording
-from shoal.probes import softmax
-from shoal.studies import compose
+from shoal.studies import compose, softmax_training
 from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
-
-Rows = Sequence[dict[str, Any]]
-
-TOLD = "float32"
-"""The format that sentences tell of; the table has them all."""
+from shoal.studies.softmax_facts import TOLD, Rows, at, errors_in, limits_in, points_in
 
 FLOOR = 1e-17
 """Smaller errors are drawn as if they were so large: they are beyond every format, and often exactly zero."""
 
 
 def chapter(results: Results) -> list[Block]:
-    points: Rows = results.probe("softmax/breaking-points", softmax.breaking_points)
-    errors: Rows = results.probe("softmax/errors", softmax.errors)
-    limits: Rows = results.probe("softmax/formats", softmax.formats)
+    points, errors, limits = points_in(results), errors_in(results), limits_in(results)
     opening = (
         "Three ways to write it: naive, `exp(z) / Σ exp(z)`; shifted, the same after subtracting the largest logit; "
         "and log-sum-exp, `log p = z − max z − log Σ exp(z − max z)`, which never takes the logarithm of a "
@@ -38,16 +31,18 @@ def chapter(results: Results) -> list[Block]:
         _accuracy(errors, limits),
         _figure(errors, "loss_error", "relative error of the loss"),
         _figure(errors, "gradient_error", "error of the gradient"),
+        *_training(results),
     ]
 
 
-def at(points: Rows, form: str, event: str, variable: str) -> dict[str, float | None]:
-    """Where it happens, by format."""
-    return {
-        row["format"]: row["at"]
-        for row in points
-        if (row["form"], row["event"], row["variable"]) == (form, event, variable)
-    }
+def _training(results: Results) -> list[Block]:
+    study = softmax_training.STUDY
+    found = compose.finished(study, results, softmax_training.label)
+    varies = "only the way to write the loss and the learning rate differ; validation is by log-sum-exp in all"
+    opening = compose.opening(study, found, "And in training, softmax regression", results, varies)
+    if not found:
+        return [opening]
+    return [opening, softmax_training.fates(found, results), Prose(softmax_training.saved(found))]
 
 
 def _where(places: dict[str, float | None]) -> str:
@@ -193,5 +188,5 @@ SECTION = Section(
     "this reason, subtracting the maximum is the standard approach and is considered stable enough for nearly all "
     "applications.",
     chapter=chapter,
-    data=(),
+    study=softmax_training.STUDY,
 )
