@@ -137,7 +137,7 @@ def on_other_images(n: int, count: int) -> Row:
     for index in range(count):
         z = streams.normals(IMAGES + n + n * IMAGES, f"coverage images {n}", 0, index)
         images, seeds, rest = z[:IMAGES], z[IMAGES : IMAGES + n], z[IMAGES + n :].reshape(n, IMAGES)
-        found = two_way_bootstrap(bar + hard * images + skill * seeds[:, None] + own * rest > 0, resamples=299)
+        found = two_way_bootstrap(bar + hard * images + skill * seeds[:, None] + own * rest > 0)
         low, high = low + (found.low > truth), high + (found.high < truth)
     what = f"accuracy on {IMAGES:,} test images, for other seeds and images; the interval lies above or below the truth"
     return Row("seeds × images", what, n, 1 - (low + high) / count, low / count, high / count)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal import streams
-from shoal.analysis import intervals, looks, significance
+from shoal.analysis import intervals, two_way, looks, significance
 from shoal.analysis.comparison import Comparison, compare, seeds_needed
 from shoal.analysis.statistics import mean_interval
 from shoal.analysis.two_way import two_way_bootstrap
@@ -391,7 +391,7 @@ def matrix(seeds: int, images: int, own: float, skill: float) -> np.ndarray:
 
 def test_when_all_seeds_agree_the_images_make_the_interval():
     right = matrix(8, 1000, own=0, skill=0)
-    found = two_way_bootstrap(right, resamples=500)
+    found = two_way_bootstrap(right)
     expected = np.sqrt(right[0].mean() * (1 - right[0].mean()) / 999)
     assert found.seeds == 0
     assert found.images == pytest.approx(expected)
@@ -400,17 +400,24 @@ def test_when_all_seeds_agree_the_images_make_the_interval():
 
 def test_when_seeds_differ_much_they_make_the_interval():
     right = np.repeat(np.linspace(0, 1, 400) < np.array([[0.2], [0.5], [0.6], [0.7], [0.8], [0.9]]), 5, axis=1)
-    found = two_way_bootstrap(right, resamples=2000)
+    found = two_way_bootstrap(right)
     by_seeds = mean_interval(right.mean(axis=1))
     assert by_seeds.half is not None
     assert found.seeds > 5 * found.images
     assert (found.high - found.low) / 2 == pytest.approx(by_seeds.half, rel=0.04)
 
 
-def test_seeds_and_images_are_exchangeable_and_the_draws_repeat():
+def test_the_interval_is_what_drawing_seeds_and_images_would_give():
+    right = matrix(5, 60, own=0.5, skill=0.5).astype(float)
+    drawn = streams.uniforms(4000 * 64, "drawing", 0).reshape(4000, 64)
+    means = [right[np.ix_((d[:4] * 5).astype(int), (d[4:] * 60).astype(int))].mean() for d in drawn]
+    assert two_way._resampled_deviation(right) == pytest.approx(np.std(means), rel=0.05)
+
+
+def test_seeds_and_images_make_a_wider_interval_than_seeds_alone():
     right = matrix(6, 300, own=0.5, skill=0.1)
-    found = two_way_bootstrap(right, resamples=200)
-    assert found == two_way_bootstrap(right.astype(float), resamples=200)
+    found = two_way_bootstrap(right)
+    assert found == two_way_bootstrap(right.astype(float))
     assert found.low < right.mean() < found.high
     wider = mean_interval(right.mean(axis=1))
     assert wider.low is not None

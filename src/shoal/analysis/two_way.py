@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from shoal import streams
 from shoal.analysis.intervals import EVERYTHING
 from shoal.analysis.statistics import t_quantile
 from shoal.errors import UsageError
@@ -28,13 +27,14 @@ class TwoWay(NamedTuple):
     """Standard error that the images alone contribute."""
 
 
-def two_way_bootstrap(right: ArrayLike, level: float = 0.95, resamples: int = 1999) -> TwoWay:
+def two_way_bootstrap(right: ArrayLike, level: float = 0.95) -> TwoWay:
     """The mean of a (seeds, images) matrix with an interval for other seeds on other images of the same kind.
 
     Seeds and images are drawn anew, independently (the pigeonhole bootstrap, Owen 2007); the standard deviation of
-    the resampled means, times Student's t, is half the interval. One seed fewer is drawn than there are, or the
-    few seeds' share of the variance would come out too small. What is neither the seed's nor the image's own is
-    counted up to three times, so the interval is rather too wide than too narrow where runs err at random.
+    the resampled means, times Student's t, is half the interval. It is computed, not drawn. One seed fewer is drawn
+    than there are, or the few seeds' share of the variance would come out too small. What is neither the seed's nor
+    the image's own is counted up to three times, so the interval is rather too wide than too narrow where runs err
+    at random.
 
     Args:
         right: (seeds, images): whether a run got a test image right. For a paired comparison give the difference
@@ -48,14 +48,12 @@ def two_way_bootstrap(right: ArrayLike, level: float = 0.95, resamples: int = 19
         return TwoWay(float(by_seed.mean()), *EVERYTHING, float("nan"), of_images)
     of_seeds = _standard_error(by_seed)
     reach = t_quantile(_freedom(of_seeds, seeds, of_images, images), level)
-    half = reach * float(np.std(_means(values, resamples)))
+    half = reach * _resampled_deviation(values)
     estimate = float(by_seed.mean())
     return TwoWay(estimate, estimate - half, estimate + half, of_seeds, of_images)
 
 
-def two_scopes(
-    correct_a: ArrayLike, correct_b: ArrayLike | None = None, level: float = 0.95, resamples: int = 1999
-) -> TwoWay:
+def two_scopes(correct_a: ArrayLike, correct_b: ArrayLike | None = None, level: float = 0.95) -> TwoWay:
     """An accuracy, or how far A's is above B's, with an interval for other seeds on other images of the same kind.
 
     Args:
@@ -67,13 +65,13 @@ def two_scopes(
     """
     a = np.asarray(correct_a, np.float32)
     if correct_b is None:
-        return two_way_bootstrap(a, level, resamples)
+        return two_way_bootstrap(a, level)
     b = np.asarray(correct_b, np.float32)
     if a.shape != b.shape:
         raise UsageError(
             f"two_scopes compares pairs, but A has {a.shape} seeds and images, B {b.shape}. Give those both have."
         )
-    return two_way_bootstrap(a - b, level, resamples)
+    return two_way_bootstrap(a - b, level)
 
 
 def _standard_error(values: np.ndarray) -> float:
@@ -86,16 +84,16 @@ def _freedom(of_seeds: float, seeds: int, of_images: float, images: int) -> floa
     return (of_seeds**2 + of_images**2) ** 2 / parts if parts else float(seeds - 1)
 
 
-def _means(values: np.ndarray, resamples: int) -> np.ndarray:
-    """(resamples,): the matrix's mean over seeds and images drawn with replacement."""
-    seeds, images = values.shape
-    drawn = _indices(resamples * (seeds - 1), seeds, "two-way seeds").reshape(resamples, seeds - 1)
-    means = np.empty(resamples)
-    for index, rows in enumerate(drawn):
-        by_image = np.bincount(rows, minlength=seeds).astype(np.float32) @ values
-        means[index] = by_image[_indices(images, images, "two-way images", index)].mean(dtype=np.float64)
-    return np.asarray(means / (seeds - 1))
+def _resampled_deviation(values: np.ndarray) -> float:
+    """The standard deviation of the mean of a (seeds, images) matrix over all resamples of seeds - 1 and images.
 
-
-def _indices(count: int, below: int, purpose: str, index: int = 0) -> np.ndarray:
-    return np.asarray(streams.uniforms(count, purpose, 0, index) * below, np.int64)
+    A resample's mean is Σ uᵢ vⱼ xᵢⱼ / (k m) with multinomial counts u of k seeds and v of m images. Two counts of one
+    kind have E[uᵢ uₗ] = k (k - 1) / n², and k / n more where i = l; so the square's mean is made of four sums.
+    """
+    values = values - values.mean(dtype=np.float64)
+    (n, m), k = values.shape, values.shape[0] - 1
+    of_seeds = float(np.sum(values.sum(axis=1, dtype=np.float64) ** 2))
+    of_images = float(np.sum(values.sum(axis=0, dtype=np.float64) ** 2))
+    of_both = float(np.sum(np.square(values, dtype=np.float64)))
+    square = k / n * (m - 1) / m * of_seeds + k * (k - 1) / n**2 * of_images + k / n * of_both
+    return float(np.sqrt(square) / (k * m))

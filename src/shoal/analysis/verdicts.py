@@ -78,7 +78,7 @@ class Verdict:
     """Whether more seeds were asked for than have arrived."""
     found: Found | None = None
     elsewhere: TwoWay | None = None
-    """The same for other test images of the kind, too: A - B, or A against a constant, with an interval at 95%. Of
+    """The estimate with an interval, at the comparison's level, for other test images of the kind as well; of
     accuracies on the test split only."""
 
     @property
@@ -155,11 +155,13 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
         seeds,
         seeds_needed(comparison) if word in ("inconclusive", "too few seeds") else 0,
         so_far,
-        elsewhere=_elsewhere(claim, [a, b] if b else [a], seeds, evidence),
+        elsewhere=_elsewhere(claim, [a, b] if b else [a], seeds, evidence, level),
     )
 
 
-def _elsewhere(claim: Claim, sides: Sequence[Outcome], seeds: Sequence[int], evidence: Evidence) -> TwoWay | None:
+def _elsewhere(
+    claim: Claim, sides: Sequence[Outcome], seeds: Sequence[int], evidence: Evidence, level: float
+) -> TwoWay | None:
     """The second scope, where each side is one config, and both were tested on the same images."""
     configs = [config for side in sides for config in side.configs]
     ended = all(np.isfinite(_at(side, seeds)).all() for side in sides)
@@ -167,7 +169,8 @@ def _elsewhere(claim: Claim, sides: Sequence[Outcome], seeds: Sequence[int], evi
     tested = claim.measure.of_images and (claim.measure.deep or not any(config.holdout for config in configs))
     if not (tested and alike and ended):
         return None
-    return two_scopes(*(np.array([evidence.correct(side.configs[0], seed) for seed in seeds]) for side in sides))
+    right = [np.array([evidence.correct(side.configs[0], seed) for seed in seeds]) for side in sides]
+    return two_scopes(right[0], right[1] if len(right) > 1 else None, level)
 
 
 def _outcomes(claim: Claim, evidence: Evidence) -> tuple[Outcome, Outcome | None]:
