@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal import streams
-from shoal.analysis import intervals, two_way, looks, significance
+from shoal.analysis import intervals, looks, significance, two_way
 from shoal.analysis.comparison import Comparison, compare, seeds_needed
 from shoal.analysis.statistics import mean_interval
 from shoal.analysis.two_way import two_way_bootstrap
