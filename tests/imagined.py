@@ -4,8 +4,8 @@
 A shape is a function (config, seeds) -> final values; everything else about the curves follows from it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def curves(
     n, epochs = len(seeds), config.epochs
     index = int(config.hash[:4], 16)
     noise = spread * np.array([streams.normals(1, "imagined", seed, index) for seed in seeds]).reshape(n, 1)
-    steps = steps_per_epoch(config, data or dataset(config.data)) * epochs
+    steps = max(steps_per_epoch(config, data or dataset(config.data)), 1) * epochs  # a hold-out may leave no image
     found = {
         "train_loss": curve(2.3, loss - 0.05, epochs, noise),
         "train_accuracy": curve(0.1, accuracy + 0.02, epochs, -noise),
@@ -84,6 +84,16 @@ class Imagined:
     shape: Callable[..., dict[str, Any] | None] = lambda **values: {}
     stand_in: str = ""
     probes: dict[str, Any] = field(default_factory=dict)
+
+    def on_seeds(self, seeds: Sequence[int]) -> Self:
+        """Those of the shape's seeds, of which there are three unless it says otherwise."""
+
+        def shape(**values: Any) -> dict[str, Any] | None:
+            wanted = self.shape(**values)
+            there = (wanted or {}).get("seeds", (0, 1, 2))
+            return None if wanted is None else wanted | {"seeds": tuple(seed for seed in there if seed in seeds)}
+
+        return replace(self, shape=shape)
 
     def curves(self, **values: Any) -> Curves:
         assert self.study is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report holds, as plain data: chapters of numbered blocks, what was run for each, where it all comes from.
+"""What a report holds, as plain data: chapters of numbered blocks with their verdicts, what was run, where it is from.
 
 It draws, renders and writes nothing; `page` makes HTML of it and `record` JSON.
 """
@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from shoal import wording
+from shoal import rulings, wording
 from shoal.analysis.curves import Curves
+from shoal.analysis.sequential import judge_by_looks
+from shoal.analysis.verdicts import Verdict
 from shoal.data import Dataset
+from shoal.report import findings
 from shoal.report.configuration import described
 from shoal.studies.compose import TITLES, title
 from shoal.studies.section import Block, Prose, Results, Section
@@ -34,8 +37,10 @@ class Provenance:
         facts: `shoal.provenance.provenance(engine)`: machine, versions, engine.
         command: what to type to get the same report.
         seeds: replicates asked for.
+        looks: at how many seeds claims are judged, where that was planned; none is one look, at all of them.
         sessions: `Store.sessions()`: every time somebody trained.
         written: ISO 8601, UTC.
+        looks: at how many seeds its claims are judged, fixed before training; none is one look at all of them.
     """
 
     facts: Mapping[str, Mapping[str, Any]]
@@ -43,6 +48,8 @@ class Provenance:
     seeds: int
     sessions: Sequence[Mapping[str, Any]] = ()
     written: str = field(default_factory=_now)
+    looks: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class Chapter:
     """Configs its study asks for; 0 for a section of probes."""
     datasets: tuple[Dataset, ...]
     configuration: tuple[tuple[str, str], ...]
+    verdicts: tuple[Verdict, ...] = ()
+    """On the original's sentences, in the order of the section's claims."""
 
     @property
     def anchor(self) -> str:
@@ -99,6 +108,16 @@ class Document:
     @property
     def stamp(self) -> str:
         return stamp(self.datasets)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Those of all chapters."""
+        return tuple(verdict for chapter in self.chapters for verdict in chapter.verdicts)
+
+    @property
+    def statements(self) -> list[rulings.Statement]:
+        """The original's sentences that these chapters judge, in their order."""
+        return rulings.statements(self.verdicts)
 
     @property
     def origin(self) -> str:
@@ -151,18 +170,25 @@ def stamp(datasets: Sequence[Dataset]) -> str:
 def compose(sections: Sequence[tuple[Section, Results]], provenance: Provenance, title: str = TITLE) -> Document:
     """Ask every section for its chapter, as the results are now."""
     numbers = {"figure": count(1), "table": count(1)}
-    chapters = tuple(_chapter(section, results, numbers) for section, results in sections)
+    chapters = tuple(_chapter(section, results, provenance, numbers) for section, results in sections)
     return Document(title, chapters, provenance)
 
 
-def _chapter(section: Section, results: Results, numbers: Mapping[str, Iterator[int]]) -> Chapter:
+def _chapter(
+    section: Section, results: Results, provenance: Provenance, numbers: Mapping[str, Iterator[int]]
+) -> Chapter:
     curves = tuple(results.all()) if section.study else ()
     datasets = tuple(results.dataset(name) for name in section.data)
     points = section.study.points if section.study else ()
+    seeds = range(provenance.seeds)
+    verdicts = judge_by_looks(section.sentences, results, seeds=seeds, looks=provenance.looks)
     blocks = section.chapter(results) if curves or not points else [_nothing_yet(len(points))]
+    drawn = findings.figure(verdicts)
+    blocks = [*([drawn] if drawn else []), *blocks]
     numbered = tuple(_numbered(section, block, numbers) for block in blocks)
     configs = [one.config for one in curves] or [point.config for point in points]
-    return Chapter(section, numbered, curves, len(points), datasets, described(configs, curves, datasets))
+    words = described(configs, curves, datasets)
+    return Chapter(section, numbered, curves, len(points), datasets, words, verdicts)
 
 
 def _nothing_yet(points: int) -> Prose:

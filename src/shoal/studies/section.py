@@ -7,7 +7,7 @@ report room lays the blocks out and knows nothing of networks.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -59,6 +59,10 @@ Block = Prose | Figure | Table
 
 class Results(Protocol):
     """What a chapter may ask of the store and the data. Everything is for the runs that are there now."""
+
+    def on_seeds(self, seeds: Sequence[int]) -> Self:
+        """The same results, looking at these seeds only."""
+        ...
 
     def curves(self, **values: Any) -> Curves:
         """The curves of one point of the section's study, by its grid values; only seeds that finished."""
