@@ -37,7 +37,6 @@ class Provenance:
         facts: `shoal.provenance.provenance(engine)`: machine, versions, engine.
         command: what to type to get the same report.
         seeds: replicates asked for.
-        looks: at how many seeds claims are judged, where that was planned; none is one look, at all of them.
         sessions: `Store.sessions()`: every time somebody trained.
         written: ISO 8601, UTC.
         looks: at how many seeds its claims are judged, fixed before training; none is one look at all of them.
@@ -48,7 +47,6 @@ class Provenance:
     seeds: int
     sessions: Sequence[Mapping[str, Any]] = ()
     written: str = field(default_factory=_now)
-    looks: tuple[int, ...] = ()
     looks: tuple[int, ...] = ()
 
 

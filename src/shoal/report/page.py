@@ -13,7 +13,10 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from shoal import theme, wording
+from shoal import rulings, theme, wording
+from shoal.analysis.comparison import FEWEST
+from shoal.analysis.verdicts import BETTER
+from shoal.report import findings
 from shoal.report.document import Document
 from shoal.studies.section import Table
 
@@ -41,6 +44,11 @@ def html(document: Document, drawings: Mapping[str, str], data: Mapping[str, str
         "plain": plain,
         "count": wording.count,
         "duration": wording.duration,
+    }
+    environment.globals |= {
+        "rulings": rulings,
+        "findings": findings,
+        "rules": {"fewest": FEWEST, "better": wording.percent(BETTER), "level": wording.percent(findings.LEVEL)},
     }
     style = theme.css() + resources.files("shoal.report").joinpath("templates/style.css").read_text("utf-8")
     return environment.get_template("report.html.j2").render(

@@ -11,14 +11,19 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from shoal import rulings
+from shoal.analysis.comparison import FEWEST
 from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
+from shoal.analysis.verdicts import BETTER, Verdict
 from shoal.data import Dataset
+from shoal.report import findings
 from shoal.report.document import Chapter, Document
 from shoal.studies.section import Figure, Prose, Table
 from shoal.study import Config
 
 SCHEMA = 1
+"""Raised when something that a reader knows changes its name or its meaning; parts that are added leave it."""
 EPOCH_METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
 
 
@@ -42,6 +47,14 @@ def record(document: Document) -> dict[str, Any]:
             "written": provenance.written,
             "sessions": list(provenance.sessions),
         },
+        "statements": [_statement(statement) for statement in document.statements],
+        "claims": [_claim(verdict, chapter) for chapter in document.chapters for verdict in chapter.verdicts],
+        "rules": {
+            "fewest_seeds": FEWEST,
+            "share_of_seeds": BETTER,
+            "level": findings.LEVEL,
+            "looks": list(provenance.looks),
+        },
         "sections": [_section(chapter) for chapter in document.chapters],
     }
     return {name: plain(value) for name, value in content.items()}
@@ -61,6 +74,33 @@ def _section(chapter: Chapter) -> dict[str, Any]:
         "figures": {one.block.name: _figure(one.number, one.block) for one in blocks if isinstance(one.block, Figure)},
         "tables": {one.block.name: _table(one.number, one.block) for one in blocks if isinstance(one.block, Table)},
     }
+
+
+def _statement(statement: rulings.Statement) -> dict[str, Any]:
+    """One row of the opening table: a sentence of the original, and the claims that it consists of."""
+    return {
+        "id": statement.id,
+        "says": findings.quoted(statement),
+        "verdict": statement.word,
+        "so_far": statement.so_far,
+        "decided_by": statement.decider.claim.id,
+        "claims": [verdict.claim.id for verdict in statement.verdicts],
+    }
+
+
+def _claim(verdict: Verdict, chapter: Chapter) -> dict[str, Any]:
+    """`rulings.record`, and with it what each side measured, and the words as they are printed."""
+    told = rulings.record(verdict, chapter.section.id)
+    for side, outcome in (("a", verdict.a), ("b", verdict.b)):
+        if outcome:
+            told[side] = {**told[side], "seeds": list(outcome.seeds), "values": outcome.values}
+    told["printed"] = {
+        "deciding": rulings.deciding(verdict),
+        "bound": rulings.bound(verdict),
+        "sentence": rulings.sentence(verdict),
+        "flips": rulings.flips(verdict),
+    }
+    return told
 
 
 def _figure(number: int, figure: Figure) -> dict[str, Any]:

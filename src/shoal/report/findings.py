@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What verdicts look like in a report: how many of each, a chapter's figure of them, and all that stands behind one.
+
+It lays out what `rulings` words and `figures` draws. It judges nothing, and no sentence here is about a result.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shoal import rulings, wording
+from shoal.analysis.claims import Claim
+from shoal.analysis.verdicts import Outcome, Verdict
+from shoal.studies.section import Figure
+
+if TYPE_CHECKING:
+    from shoal.figures import ClaimRow
+
+LEVEL = 0.95
+"""Of all of a study's primary claims together."""
+HASH = 8
+"""Letters of a config's hash that are shown; the whole one is its title."""
+NOTE = 90
+"""Letters that fit beside a row of the figure."""
+PARTS: dict[rulings.StatementWord, str] = {
+    "supported": "{n} {is_} supported",
+    "refuted": "{n} {is_} refuted",
+    "partly": "{n} {is_} supported only in part",
+    "inconclusive": "{n} {is_} still open",
+    "too few seeds": "{n} {has} too few seeds for a verdict",
+    "not testable": "{n} cannot be tested",
+}
+
+
+def counted(statements: Sequence[rulings.Statement]) -> str:
+    """The outcome as one sentence: "Of the original's 20 statements, 9 are supported, 4 are refuted, ..."."""
+    words = [statement.word for statement in statements]
+    parts = []
+    for word, phrase in PARTS.items():
+        n = words.count(word)
+        verbs = {"is_": "is", "has": "has"} if n == 1 else {"is_": "are", "has": "have"}
+        parts += [phrase.format(n=n, **verbs)] if n else []
+    if len(words) == 1:
+        return f"The original’s one statement here {parts[0].partition(' ')[2]}."
+    return f"Of the original’s {len(words)} statements, {wording.listed(parts)}."
+
+
+# ---- the figure -----------------------------------------------------------------------------------------
+
+
+def drawable(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Those that have seeds to draw."""
+    return [each for each in verdicts if each.comparison is not None and isinstance(each.claim, Claim)]
+
+
+def figure(verdicts: Sequence[Verdict]) -> Figure | None:
+    """A row per claim that seeds were compared for; None where there is none."""
+    from shoal import figures
+
+    drawn = drawable(verdicts)
+    if not drawn:
+        return None
+    rows = [_row(verdict) for verdict in drawn]
+    data = figures.verdict_rows(rows, [verdict.seeds for verdict in drawn])
+    return Figure("claims", figures.verdicts(rows), _caption(drawn), data)
+
+
+def _row(verdict: Verdict) -> "ClaimRow":
+    from shoal.figures import ClaimRow
+
+    claim, found = verdict.claim, verdict.comparison
+    assert isinstance(claim, Claim)
+    assert found is not None
+    number, _, interval = rulings.deciding(verdict).partition(" [")
+    so_far = ", so far" if verdict.so_far else ""
+    return ClaimRow(
+        title=f"{claim.id} {rulings.word(verdict)}{so_far}",
+        note=re.sub(r" (?=[\d.])", "\N{NO-BREAK SPACE}", _note(verdict)),
+        each=found.each,
+        estimate=found.estimate,
+        low=found.low,
+        high=found.high,
+        region=claim.region,
+        bound=rulings.bound(verdict),
+        none=_none(claim),
+        told=(number, f"[{interval}" if interval else ""),
+        log=claim.by_ratio,
+    )
+
+
+def _note(verdict: Verdict) -> str:
+    """What is measured, and which side is held against which; by their letters where their names are long."""
+    claim = verdict.claim
+    assert isinstance(claim, Claim)
+    if len(claim.sides) < 2 or not verdict.a or not verdict.b:
+        return f"{claim.measure.name}, {verdict.a.label}" if verdict.a else claim.measure.name
+    sign = "÷" if claim.by_ratio else "−"
+    named = f"{claim.measure.name}, {verdict.a.label} {sign} {verdict.b.label}"
+    return named if len(named) <= NOTE else f"{claim.measure.name}, A {sign} B"
+
+
+def _none(claim: Claim) -> tuple[float, str] | None:
+    """The value of no difference between two sides; a constant has none but its own bound."""
+    if claim.by_ratio:
+        return 1.0, "1×"
+    return (0.0, "0") if len(claim.sides) == 2 else None
+
+
+def _caption(drawn: Sequence[Verdict]) -> str:
+    """What to see, from the numbers: which intervals lie wholly where their claim holds, which wholly outside."""
+    places = ("wholly where the claim holds", "wholly outside", "across the bound")
+    sorted_out = {place: [each.claim.id for each in drawn if _place(each) == place] for place in places}
+    says = "; ".join(f"{place}: {wording.listed(ids)}" for place, ids in sorted_out.items() if ids)
+    counts = sorted({each.n or 0 for each in drawn})
+    n = wording.seeds(counts[-1]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
+    scale = "Each row has its own scale"
+    if any(each.claim.by_ratio for each in drawn):  # type: ignore[union-attr]
+        scale += ", that of a ratio (×) a log scale"
+    return f"The interval lies {says}. {scale}. {_edges(drawn)}{n}."
+
+
+def _place(verdict: Verdict) -> str:
+    found, (low, high) = verdict.comparison, verdict.claim.region  # type: ignore[union-attr]
+    assert found is not None
+    if found.low > low and found.high < high:
+        return "wholly where the claim holds"
+    return "wholly outside" if found.high < low or found.low > high else "across the bound"
+
+
+def _edges(drawn: Sequence[Verdict]) -> str:
+    """What the triangles at the edge are, and which seeds could not be drawn."""
+    each = [value for verdict in drawn for value in verdict.comparison.each]  # type: ignore[union-attr]
+    endless, unknown = int(np.isinf(each).sum()), int(np.isnan(each).sum())
+    said = ""
+    if endless:
+        said += (
+            f"A triangle at the edge is a seed whose value is infinite, since a run diverged or did not get there "
+            f"({endless} of {len(each)}). "
+        )
+    if unknown:
+        said += (
+            f"{wording.count(unknown, 'seed')} {'is' if unknown == 1 else 'are'} not drawn: both sides are infinite. "
+        )
+    return said
+
+
+# ---- what stands behind a verdict -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """One seed of a claim, as it is printed."""
+
+    seed: int
+    a: str
+    b: str
+    compared: str
+
+
+def per_seed(verdict: Verdict) -> list[SeedRow]:
+    """A row per seed: A, B, and what is compared."""
+    found = verdict.comparison
+    if found is None or verdict.a is None:
+        return []
+    a = _by_seed(verdict.a)
+    b = _by_seed(verdict.b) if verdict.b else {}
+    return [
+        SeedRow(seed, number(a[seed]), number(b[seed]) if b else "", number(float(value)))
+        for seed, value in zip(verdict.seeds, found.each, strict=True)
+    ]
+
+
+def _by_seed(outcome: Outcome) -> dict[int, float]:
+    return dict(zip(outcome.seeds, map(float, outcome.values), strict=True))
+
+
+def number(value: float) -> str:
+    """Four significant digits, as beside other numbers of one run."""
+    return wording.significant(value, 4)
+
+
+def compared_as(claim: Claim) -> str:
+    """The heading over what is compared."""
+    if claim.by_ratio:
+        return "A / B" if len(claim.sides) == 2 else f"A / {claim.constant:g}"
+    return "A − B" if len(claim.sides) == 2 else "A"
+
+
+def facts(verdict: Verdict) -> list[tuple[str, str]]:
+    """Rows of (what, value): everything about the comparison that is one number or a word."""
+    claim, found = verdict.claim, verdict.comparison
+    if verdict.found:
+        exact = [("computed", rulings.deciding(verdict)), ("held against", rulings.bound(verdict))]
+        return [row for row in exact if row[1]]
+    if found is None or not isinstance(claim, Claim):
+        return []
+    side = {"above": "above", "below": "below", "within": "in the range"}[claim.direction]
+    rows = [
+        ("measure", claim.measure.name),
+        ("estimate and interval", rulings.deciding(verdict)),
+        ("interval", f"{_level(found.level)}, {METHODS[found.method]}"),
+        ("the claim holds", rulings.bound(verdict)),
+        ("seeds", str(found.n)),
+        ("p, of the truth being the bound", wording.significant(found.p, 2)),
+        (f"seeds {side}", "" if verdict.p_better is None else wording.percent(verdict.p_better)),
+        ("on clothes like these", elsewhere(verdict)),
+        ("correlation of the pairs", "" if found.correlation is None else wording.fixed(found.correlation, 2)),
+        ("decided", "before the runs (primary)" if claim.primary else "beyond what was said (exploratory)"),
+    ]
+    return [row for row in rows if row[1]]
+
+
+METHODS = {
+    "t": "Student’s t of the pairs",
+    "BCa": "bootstrap (BCa) of the pairs",
+    "ranks": "of the median, by ranks",
+    "exact": "exact, of shares",
+}
+
+
+def _level(level: float) -> str:
+    return f"{100 * level:.3g}%"
+
+
+def elsewhere(verdict: Verdict) -> str:
+    """The same accuracy for other seeds on other images of the same kind; "" where that cannot be told."""
+    scope, claim = verdict.elsewhere, verdict.claim
+    if scope is None or not isinstance(claim, Claim):
+        return ""
+    factor, unit = (100.0, " points") if len(claim.sides) == 2 else (1.0, "")
+    places = wording.decimals_for(factor * (scope.high - scope.low) / 2)
+    estimate, low, high = (wording.fixed(factor * end, places) for end in (scope.estimate, scope.low, scope.high))
+    return f"{estimate}{unit} [{low}, {high}]"
+
+
+def quoted(statement: rulings.Statement) -> str:
+    """The original's words of all its parts, joined by an ellipsis where something between them is left out."""
+    words = " … ".join(dict.fromkeys(verdict.claim.says for verdict in statement.verdicts))
+    return re.sub(r"(?:\s*…){2,}\s*", " … ", words)
