@@ -70,6 +70,12 @@ def stuck(u: np.ndarray) -> Sides:
     return ndtri(within) - 5 * (fell - 0.1), np.zeros_like(u[1])
 
 
+def diverging(u: np.ndarray) -> Sides:
+    """One seed of A in five diverges; moved so that the median, which then is compared, is 0."""
+    finished = ndtri(np.maximum((u[0] - 0.2) / 0.8, 1e-12)) - ndtri(0.375)
+    return np.where(u[0] < 0.2, -np.inf, finished), np.zeros_like(u[1])
+
+
 KINDS = (
     Kind("normal", "both sides normal, independent", normal),
     Kind("correlated", "normal, correlation .9 within a seed, B half as spread", correlated),
@@ -78,6 +84,7 @@ KINDS = (
     Kind("heavy-tailed", "both sides Student's t with 3 degrees of freedom", heavy),
     Kind("stuck", "one seed of A in ten falls five standard deviations behind", stuck),
 )
+DIVERGING = Kind("diverging", "one seed of A in five diverges; of the median difference", diverging)
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ def on_other_images(n: int, count: int) -> Row:
 def simulate(count: int = STUDIES, seeds: tuple[int, ...] = SEEDS) -> Iterator[Row]:
     for kind in KINDS:
         yield from (row(kind, n, count) for n in seeds)
+    yield from (row(DIVERGING, n, count) for n in seeds)
     yield from (looked(kind, count) for kind in KINDS[:3])
     yield from (on_other_images(n, count) for n in seeds)
 

@@ -57,6 +57,13 @@ def test_the_imagined_sides_have_the_means_and_spreads_they_say():
         assert abs(b) < 0.02, kind.name
 
 
+def test_the_imagined_sides_that_diverge_have_the_median_they_say():
+    a, b = coverage.DIVERGING.sides(coverage.streams.uniforms(400_000, "sides", 0).reshape(2, -1))
+    assert abs(coverage.np.median(a)) < 0.02
+    assert coverage.np.isinf(a).mean() == pytest.approx(0.2, abs=0.01)
+    assert not b.any()
+
+
 def test_the_published_table_keeps_its_promises():
     """Normal seeds: 95% ± 1.5%. False "Supported": at most 5% for all but seeds that get stuck, as the page says."""
     assert PUBLISHED["studies"] == 2000

@@ -45,7 +45,8 @@ class Seen:
 
 
 def claim(measure=ACCURACY, a=A, b=B, direction="above", margin="0.5 points", id="1", **more) -> Claim:
-    return Claim(id, "Better.", "A is better.", measure, a, b, direction, margin, **more)
+    says = more.pop("says", "Better.")
+    return Claim(id, says, "A is better.", measure, a, b, direction, margin, **more)
 
 
 def one(made: Claim, a, b=(), **more):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from shoal import wording
 from shoal.analysis.claims import Claim, Fact, Sentence, Untestable, statement
-from shoal.analysis.comparison import FEWEST
+from shoal.analysis.comparison import FEWEST, Comparison
 from shoal.analysis.verdicts import Verdict
 
 MARKS = {
@@ -109,9 +109,13 @@ def deciding(verdict: Verdict) -> str:
         return ""
     scale = _Scale(claim)
     places = scale.places(found.low, found.high)
-    if not isfinite(found.low) and not isfinite(found.high):
-        return scale.told(found.estimate, places)
-    return f"{scale.told(found.estimate, places)} [{scale.bare(found.low, places)}, {scale.bare(found.high, places)}]"
+    number = scale.told(found.estimate, places)
+    return f"{number} [{scale.bare(found.low, places)}, {scale.bare(found.high, places)}]" if _shown(found) else number
+
+
+def _shown(found: Comparison) -> bool:
+    """Whether the interval says something: there are seeds enough, and it has an end."""
+    return found.n >= wording.FEWEST and (isfinite(found.low) or isfinite(found.high))
 
 
 def bound(verdict: Verdict) -> str:
@@ -162,24 +166,23 @@ def _told(claim: Claim, verdict: Verdict) -> str:
     assert verdict.a is not None
     scale, name, a = _Scale(claim), claim.measure.name, verdict.a.label
     if verdict.b is None and not claim.by_ratio:
-        return f"{name} is {_spread(scale, found.estimate, found.low, found.high)} for {a}"
+        return f"{name} is {_spread(scale, found)} for {a}"
     if claim.by_ratio:
         b = f"that for {verdict.b.label}" if verdict.b else f"{claim.constant:g}"
-        return f"{name} for {a} is {_spread(scale, found.estimate, found.low, found.high, ' times')} {b}"
+        return f"{name} for {a} is {_spread(scale, found, ' times')} {b}"
     assert verdict.b is not None
     if found.estimate == 0 and found.low == found.high == 0:
         return f"{name} is the same for {a} and for {verdict.b.label}"
-    ends = (found.low, found.high) if found.estimate >= 0 else (-found.high, -found.low)
-    way = "higher" if found.estimate >= 0 else "lower"
-    return f"{name} is {_spread(scale, abs(found.estimate), *ends)} {way} for {a} than for {verdict.b.label}"
+    sign, way = (1, "higher") if found.estimate >= 0 else (-1, "lower")
+    return f"{name} is {_spread(scale, found, sign=sign)} {way} for {a} than for {verdict.b.label}"
 
 
-def _spread(scale: "_Scale", estimate: float, low: float, high: float, unit: str | None = None) -> str:
-    places = scale.places(low, high)
-    number = scale.bare(estimate, places) + (scale.unit if unit is None else unit)
-    if not isfinite(low) and not isfinite(high) and low != high:
-        return number
-    return f"{number} ({scale.bare(low, places)} to {scale.bare(high, places)})"
+def _spread(scale: "_Scale", found: Comparison, unit: str | None = None, sign: int = 1) -> str:
+    """ "5.7 points (5.2 to 6.2)"."""
+    places = scale.places(found.low, found.high)
+    number = scale.bare(sign * found.estimate, places) + (scale.unit if unit is None else unit)
+    low, high = sorted((sign * found.low, sign * found.high))
+    return f"{number} ({scale.bare(low, places)} to {scale.bare(high, places)})" if _shown(found) else number
 
 
 def _asks(claim: Claim, low: float | None = None, high: float | None = None) -> str:
@@ -305,9 +308,18 @@ def _with_unit(number: str, unit: str) -> str:
 
 
 def record(verdict: Verdict, section: str) -> dict[str, Any]:
-    """Everything about a verdict as plain data: an entry of report.json's "claims"."""
-    claim, found = verdict.claim, verdict.comparison
-    exact = verdict.found
+    """Everything about a verdict as plain data: an entry of report.json's "claims". What is infinite is None."""
+    return {name: _finite(value) for name, value in _record(verdict, section).items()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _record(verdict: Verdict, section: str) -> dict[str, Any]:
+    claim, found, exact = verdict.claim, verdict.comparison, verdict.found
     return {
         "id": claim.id,
         "section": section,

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts in words: every word has its mark, every sentence the numbers of its verdict, and none is canned."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from shoal import rulings
+from shoal.analysis.claims import Claim, Fact, Found, Untestable
+from shoal.analysis.verdicts import judge
+from test_verdicts import DIVERGED, LOSS, TEN, Seen, claim, one, seeds
+
+
+def said(made: Claim, a, b=(), **more) -> str:
+    return rulings.sentence(one(made, a, b, **more))
+
+
+PLAIN = one(claim(called=("the new net", "the old")), TEN + seeds(0.02), TEN)
+
+
+# ---- short --------------------------------------------------------------------------------------------
+
+
+def test_every_word_has_a_mark_of_its_own():
+    assert len(set(rulings.MARKS.values())) == len(rulings.MARKS) == 6
+
+
+@pytest.mark.parametrize(
+    ("verdict", "short"),
+    [
+        (PLAIN, "✓ Supported | 2.00 points [1.93, 2.07] | > .5 points"),
+        (one(claim(), TEN - seeds(0.02), TEN), "✗ Refuted (opposite) | −2.00 points [−2.07, −1.93] | > .5 points"),
+        (one(claim(LOSS, margin="5%"), TEN * 1.2, TEN), "✓ Supported | 1.20× [1.20, 1.20] | > 1.05×"),
+        (
+            one(claim(b=(0.7, 0.74), direction="within", margin=None), seeds(0.72)),
+            "✓ Supported | .7200 [.7193, .7207] | .70 to .74",
+        ),
+        (one(claim(b=0.97, margin=None), seeds(0.9)), "✗ Refuted | .9000 [.8993, .9007] | > .97"),
+        (one(claim(DIVERGED, b=0.5, margin=None), np.ones(10)), "✓ Supported | 100% [69, 100] | > 50%"),
+        (one(claim(), TEN[:3], TEN[:3]), "… Too few seeds | 0 points | > .5 points"),
+    ],
+)
+def test_a_verdict_in_short(verdict, short):
+    assert (
+        f"{rulings.mark(verdict)} {rulings.word(verdict)} | {rulings.deciding(verdict)} | {rulings.bound(verdict)}"
+        == short
+    )
+
+
+# ---- sentences ----------------------------------------------------------------------------------------
+
+
+def test_a_supported_claim_says_by_how_much_and_in_how_many_seeds():
+    assert rulings.sentence(PLAIN) == (
+        "Supported by 10 seeds: accuracy is 2.00 points (1.93 to 2.07) higher for the new net than for the old; "
+        "the claim asks for more than .5 points higher. So it is in every seed."
+    )
+    assert rulings.flips(PLAIN) == "Had the claim asked for more than 1.93 points higher, it would be open."
+
+
+@pytest.mark.parametrize(
+    ("apart", "end"),
+    [
+        (0.000, "Within that margin the two are equal."),
+        (-0.02, "It is the other way round."),
+    ],
+)
+def test_a_refuted_claim_says_in_which_way(apart, end):
+    assert said(claim(), TEN + seeds(apart), TEN).endswith(end)
+
+
+def test_what_goes_down_is_lower():
+    sentence = said(claim(direction="below"), TEN - seeds(0.02), TEN)
+    assert (
+        "accuracy is 2.00 points (1.93 to 2.07) lower for a than for b; the claim asks for more than .5 points lower"
+        in sentence
+    )
+
+
+def test_a_ratio_is_so_many_times_the_other():
+    sentence = said(claim(LOSS, margin="5%"), TEN * seeds(1.2), TEN)
+    assert (
+        "loss for a is 1.2000 times (1.1993 to 1.2007) that for b; the claim asks for more than 1.05 times" in sentence
+    )
+
+
+def test_an_open_claim_says_where_it_leans_what_is_lacking_and_what_would_close_it():
+    verdict = one(claim(), TEN + seeds(0.006, 0.004), TEN)
+    assert rulings.sentence(verdict).startswith("Open after 10 seeds: accuracy is .6 points (.3 to .9) higher")
+    assert re.search(r"It leans towards the claim; about \d+ more seeds would settle it\.$", rulings.sentence(verdict))
+    assert re.fullmatch(
+        r"Had it asked for more than \.3\d* points higher, it would be supported; "
+        r"had it asked for more than \.8\d* points higher, it would be refuted\.",
+        rulings.flips(verdict),
+    )
+
+
+def test_no_margin_would_support_the_opposite():
+    assert rulings.flips(one(claim(), TEN - seeds(0.02), TEN)) == "No margin would support it."
+
+
+def test_too_few_seeds_say_how_many_there_are():
+    assert said(claim(), seeds(0.8, n=3), seeds(0.7, n=3)).startswith(
+        "Too few seeds for a verdict, 3 of at least 6: accuracy is"
+    )
+    assert said(claim(), [], []) == "No run that it needs has ended yet."
+
+
+def test_while_seeds_arrive_it_is_so_far():
+    assert said(claim(), TEN + 0.1, TEN, asked=20).startswith("So far supported by 10 seeds: ")
+
+
+def test_facts_say_their_number_and_vague_sentences_why():
+    fact = Fact("7", "It overflows.", "Below 89.", lambda seen: Found(True, 88.7228, 89))
+    exact, vague = judge([fact, Untestable("5", "Good.", "how good is good is not said.")], Seen({}))
+    assert (
+        rulings.sentence(exact)
+        == "Supported, exactly, without seeds: the number that decides is 88.72, held against 89."
+    )
+    assert rulings.sentence(vague) == "Not testable: how good is good is not said."
+    assert (rulings.deciding(vague), rulings.bound(vague), rulings.flips(vague)) == ("", "", "")
+
+
+@pytest.mark.parametrize("apart", [-0.02, -0.003, 0.0, 0.004, 0.006, 0.02])
+@pytest.mark.parametrize("direction", ["above", "below", "within"])
+def test_every_number_of_a_sentence_is_one_of_the_verdicts(apart, direction):
+    verdict = one(claim(direction=direction), TEN + seeds(apart, 0.004), TEN)
+    found, known = verdict.comparison, {10.0, verdict.needed, round(100 * verdict.p_better)}
+    for number in re.findall(r"−?\d*\.?\d+", rulings.sentence(verdict)):
+        value = float(number.replace("−", "-"))
+        ends = [100 * end for end in (found.estimate, found.low, found.high, 0.005)]
+        near = any(abs(abs(value) - abs(end)) <= 0.05 + 1e-9 for end in ends)
+        assert near or value in known, (number, rulings.sentence(verdict))
+
+
+# ---- statements ---------------------------------------------------------------------------------------
+
+
+def verdicts(*parts: tuple[str, str], vague: str = ""):
+    apart = {"yes": 0.02, "no": -0.02, "open": 0.006}
+    seen = Seen({name: TEN + seeds(by, 0.004) for name, by in apart.items()} | {"b": TEN})
+    claims = [claim(id=id, a={"side": name}, says=f"So {id}.") for id, name in parts]
+    return judge([*claims, *([Untestable(vague, "Why.", "causes.")] if vague else [])], seen)
+
+
+@pytest.mark.parametrize(
+    ("parts", "word", "decider"),
+    [
+        ([("1a", "yes"), ("1b", "yes")], "supported", "1a"),
+        ([("1a", "yes"), ("1b", "no")], "partly", "1b"),
+        ([("1a", "yes"), ("1b", "open")], "inconclusive", "1b"),
+        ([("1a", "open"), ("1b", "no")], "refuted", "1b"),
+    ],
+)
+def test_a_sentence_is_as_true_as_its_parts(parts, word, decider):
+    (statement,) = rulings.statements(verdicts(*parts))
+    assert (statement.id, statement.word, statement.decider.claim.id) == ("1", word, decider)
+    assert rulings.mark(statement) == rulings.MARKS[word]
+
+
+def test_what_is_not_testable_or_exploratory_does_not_decide_for_the_rest():
+    (statement,) = rulings.statements(verdicts(("1a", "yes"), vague="1b"))
+    assert statement.word == "supported"
+    exploratory = claim(id="1b", a={"side": "no"}, primary=False)
+    seen = Seen({"a": TEN + 0.02, "no": TEN - 0.02, "b": TEN})
+    (statement,) = rulings.statements(judge([claim(id="1a"), exploratory], seen))
+    assert statement.word == "supported"
+
+
+def test_statements_come_in_the_order_of_their_numbers():
+    found = rulings.statements(verdicts(("10", "yes"), ("2b", "yes"), ("name", "no"), ("2a", "yes")))
+    assert [statement.id for statement in found] == ["2", "10", "name"]
+    assert [verdict.claim.id for verdict in found[0].verdicts] == ["2a", "2b"]
+    assert found[0].says == "So 2a. So 2b."
+
+
+# ---- report.json --------------------------------------------------------------------------------------
+
+
+def test_a_record_has_the_numbers_of_the_verdict():
+    record = rulings.record(PLAIN, "3.2")
+    named = {"id": "1", "section": "3.2", "says": "Better.", "tested": "A is better.", "verdict": "supported", "n": 10}
+    assert named.items() <= record.items()
+    numbers = {name: record[name] for name in ("estimate", "low", "high", "margin", "p", "p_better", "needed")}
+    assert numbers["low"] == PLAIN.comparison.low
+    assert numbers["margin"] == 0.005
+    assert numbers["needed"] == 0
+    assert record["a"] == {"label": "the new net", "configs": ["hash of a"]}
+    json.dumps(record, allow_nan=False)
+
+
+def test_a_record_of_what_has_no_seeds():
+    fact = Fact("7", "It overflows.", "Below 89.", lambda seen: Found(False, 88.7, 80, "nats"))
+    exact, vague = (rulings.record(each, "1.4") for each in judge([fact, Untestable("5", "Good.", "Why?")], Seen({})))
+    assert (exact["verdict"], exact["estimate"], exact["margin"], exact["n"]) == ("refuted", 88.7, 80, None)
+    assert (vague["verdict"], vague["estimate"], vague["why"]) == ("not testable", None, "Why?")
