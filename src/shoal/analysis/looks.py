@@ -53,7 +53,7 @@ def crossing(looks: Sequence[int], bound: float, points: int = 200) -> float:
     """
     from scipy.special import ndtr
 
-    grid, weights = np.polynomial.legendre.leggauss(points)
+    grid, weights = _nodes(points)
     start, sums, density = 0, np.zeros(1), np.ones(1)
     stopped = 0.0
     for at in looks:
@@ -64,3 +64,10 @@ def crossing(looks: Sequence[int], bound: float, points: int = 200) -> float:
         steps = np.exp(-(((reached[:, None] - sums) / spread) ** 2) / 2) / (spread * np.sqrt(2 * np.pi))
         start, sums, density = at, reached, (steps @ density) * weights * edge
     return stopped
+
+
+@lru_cache(maxsize=4)
+def _nodes(points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where on [-1, 1] to look, and how much each counts (Gauss and Legendre)."""
+    grid, weights = np.polynomial.legendre.leggauss(points)
+    return grid, weights
