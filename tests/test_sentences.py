@@ -14,6 +14,7 @@ from shoal.analysis.statistics import mean_interval
 from shoal.studies import (
     batch_sizes,
     clauses,
+    curvature,
     find,
     hidden_units,
     learning_rates,
@@ -134,6 +135,10 @@ def rates(*rebounds, **shape):
     return [of("1.2", label=f"lr {number}", rebound=rebound, **shape) for number, rebound in enumerate(rebounds)]
 
 
+def critical(group, products):
+    return curvature.critical(group, products, [one.label for one in group if learning_rates.sways(one)])
+
+
 def test_swaying_begins_where_the_numbers_say():
     assert "None of these rates does." in learning_rates.sway(rates(0, 0, 0.01))
     assert "The smallest that does is lr 1" in learning_rates.sway(rates(0, 0.4, 0.5))
@@ -153,12 +158,12 @@ def test_single_runs_tell_only_of_themselves():
     assert re.search(r" at lr 1 \(by \d\d\.\d%\) and lr 2 \(by \d\d\.\d%\)\.$", said)
     assert "At none of these rates" in learning_rates.sway(rates(0, 0.01, **alone))
     steep = {"lr 0": np.full((1, 2), 0.5), "lr 1": np.full((1, 2), 2.0)}
-    assert "at which the loss rose so far" in learning_rates.critical(rates(0, 0.5, **alone), steep)
+    assert "at which the loss rose so far" in critical(rates(0, 0.5, **alone), steep)
 
 
 def test_rates_above_the_critical_one_are_compared_with_those_that_sway():
     products = {f"lr {number}": np.full((3, 2), value) for number, value in enumerate((0.5, 0.7, 2.0, 3.0))}
-    tell = lambda *rebounds: learning_rates.critical(rates(*rebounds), products)  # noqa: E731
+    tell = lambda *rebounds: critical(rates(*rebounds), products)  # noqa: E731
     assert "These are the rates that sway." in tell(0, 0, 0.4, 0.4)
     assert "that sway are these, also lr 1." in tell(0, 0.4, 0.4, 0.4)
     assert "that sway are these, without lr 2." in tell(0, 0, 0, 0.4)
@@ -169,7 +174,7 @@ def test_rates_above_the_critical_one_are_compared_with_those_that_sway():
 
 @pytest.mark.parametrize(("value", "said"), [(1.02, "1.02"), (0.9996, ".9996"), (0.84, ".84"), (1.3, "1.3")])
 def test_what_lies_beside_one_is_told_from_it(value, said):
-    assert learning_rates._beside_one(value) == said
+    assert curvature._beside_one(value) == said
 
 
 def test_a_slow_rate_is_told_by_when_the_other_has_its_loss():
@@ -187,13 +192,13 @@ def test_a_slow_rate_is_told_by_when_the_other_has_its_loss():
 def test_curvature_and_swaying_agree_or_do_not():
     group = rates(0, 0.5)
     calm, steep = np.full((1, 2), 0.5), np.full((1, 2), 2.0)
-    agreeing = learning_rates.critical(group, {"lr 0": calm, "lr 1": steep})
+    agreeing = critical(group, {"lr 0": calm, "lr 1": steep})
     assert ": lr 1 lies above it. These are the rates that sway." in agreeing
-    assert "The rates that sway are others: lr 1." in learning_rates.critical(group, {"lr 0": steep, "lr 1": calm})
-    assert "None of these rates lies above it, nor are there any that sway." in learning_rates.critical(
+    assert "The rates that sway are others: lr 1." in critical(group, {"lr 0": steep, "lr 1": calm})
+    assert "None of these rates lies above it, nor are there any that sway." in critical(
         rates(0, 0), {"lr 0": calm, "lr 1": calm}
     )
-    assert "Yet there are no rates that sway." in learning_rates.critical(rates(0, 0), {"lr 0": calm, "lr 1": steep})
+    assert "Yet there are no rates that sway." in critical(rates(0, 0), {"lr 0": calm, "lr 1": steep})
 
 
 def batches(**other):
@@ -248,7 +253,7 @@ def test_one_unit_is_compared_with_the_linear_classifier():
     assert " higher." in better
     assert "in none of 3 seeds" in better
     assert "The unit is alive" in hidden_units.alone(linear, linear, np.zeros(1))
-    assert "The unit is dead: none of" in hidden_units.alone(linear, linear, np.ones(1))
+    assert "The unit is dead: no test image" in hidden_units.alone(linear, linear, np.ones(1))
 
 
 def test_the_narrowest_network_above_a_linear_one():

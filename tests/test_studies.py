@@ -14,7 +14,7 @@ from shoal.errors import StudyError
 from shoal.models import lenet, mlp, normal, softmax_regression, xavier_uniform
 from shoal.optimizers import SGD
 from shoal.probes.memory import ledger
-from shoal.studies import find, hidden_units, learning_rates, memory, sections, vanishing_gradients
+from shoal.studies import curvature, find, gradient_flow, memory, sections
 from shoal.studies.section import Block, Figure, Prose, Section, Table
 
 IDS = ["1.1", "1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "3.1", "3.2", "3.3"]
@@ -69,13 +69,15 @@ def asked(identity: str) -> list[tuple[Any, ...]]:
 
 def test_learning_rates_are_those_of_the_original_and_beyond():
     rates = [0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0]
-    assert asked("1.2") == [(softmax_regression().hash, SGD(lr=lr), 256, 10, normal(0.01)) for lr in rates]
+    runs = [(lr, 10) for lr in rates] + [(0.001, 60)]
+    assert asked("1.2") == [(softmax_regression().hash, SGD(lr=lr), 256, epochs, normal(0.01)) for lr, epochs in runs]
     assert find("1.2").study.keep_weights
 
 
-def test_batch_sizes_are_those_of_the_original():
+def test_batch_sizes_are_those_of_the_original_and_the_largest_is_given_more():
+    runs = [(0.05, size, 10) for size in (32, 128, 256)] + [(0.05, 256, 80), (0.4, 256, 10)]
     assert asked("1.3") == [
-        (softmax_regression().hash, SGD(lr=0.05), size, 10, normal(0.01)) for size in (32, 128, 256)
+        (softmax_regression().hash, SGD(lr=lr), size, epochs, normal(0.01)) for lr, size, epochs in runs
     ]
 
 
@@ -172,13 +174,11 @@ def memory_rows() -> list[dict[str, Any]]:
 def _few_images(monkeypatch):
     """Probes that run on many images run on few here."""
     for module, name in (
-        (learning_rates, "PROBED_IMAGES"),
-        (vanishing_gradients, "PROBED_IMAGES"),
-        (hidden_units, "PROBED"),
+        (curvature, "PROBED_IMAGES"),
+        (gradient_flow, "PROBED_IMAGES"),
     ):
         monkeypatch.setattr(module, name, 20)
-    for module in (learning_rates, vanishing_gradients):
-        monkeypatch.setattr(module, "PROBED_SEEDS", 2)
+    monkeypatch.setattr(curvature, "PROBED_SEEDS", 2)
 
 
 @pytest.fixture

@@ -245,7 +245,8 @@ def _word(claim: Claim, found: Comparison, better: float) -> Word:
     if found.high < low or found.low > high:
         return "refuted"
     inside = found.low > low and found.high < high
-    return "supported" if inside and better >= BETTER else "inconclusive"
+    own = claim.measure.outcome and claim.constant is not None  # a bound on a share of seeds says itself how many
+    return "supported" if inside and (own or better >= BETTER) else "inconclusive"
 
 
 def _p_better(claim: Claim, found: Comparison) -> float:

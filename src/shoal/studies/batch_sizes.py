@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 1.3: softmax regression at three batch sizes, against epochs, steps and seconds."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from math import sqrt
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +12,25 @@ from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
 from shoal.models import normal, softmax_regression
 from shoal.optimizers import SGD
-from shoal.studies import compose
+from shoal.studies import batch_size_figures, compose
+from shoal.studies.batch_size_claims import (
+    CLAIMS,
+    EPOCHS,
+    LARGE,
+    MEDIUM,
+    RATE,
+    RATE_SCALED,
+    SMALL,
+    STEPS_ALIKE,
+    TIMES,
+    far_below,
+)
+from shoal.studies.batch_size_figures import SECONDS, last_step, step_clock
 from shoal.studies.clauses import (
     ACCURACY,
     LOSS,
     Quantity,
     difference,
-    each,
     fold,
     how_often,
     ranking,
@@ -27,54 +38,58 @@ from shoal.studies.clauses import (
     rows,
     versus,
 )
-from shoal.studies.section import Block, Figure, Results, Section
+from shoal.studies.section import Block, Results, Section
 from shoal.study import Config, Grid, Study
 
 
-def config(batch_size: int) -> Config:
+def config(batch_size: int, lr: float = RATE, epochs: int = EPOCHS) -> Config:
     return Config(
         data="fashion-mnist",
         model=softmax_regression(),
-        optimizer=SGD(lr=0.05),
+        optimizer=SGD(lr=lr),
         init=normal(0.01),
         batch_size=batch_size,
-        epochs=10,
+        epochs=epochs,
     )
 
 
-STUDY = Study("batch-sizes", config, Grid(batch_size=[32, 128, 256]))
+SIZES = Grid(batch_size=[point["batch_size"] for point in (SMALL, MEDIUM, LARGE)])
+BEYOND = Grid(**{name: [value] for name, value in STEPS_ALIKE.items()}) + Grid(
+    **{name: [value] for name, value in RATE_SCALED.items()}
+)
+STUDY = Study("batch-sizes", config, SIZES + BEYOND, claims=CLAIMS)
+MAIN = replace(STUDY, grid=SIZES, claims=())
+"""What is shown side by side; the others give the largest batch as many steps, or a larger learning rate."""
 
 FIRST = Quantity("validation loss after one epoch", lambda curves: curves.validation_loss[:, 1])
 NOISE = Quantity("step-loss noise", lambda curves: metrics.step_noise(curves.step_losses[:, -curves.steps_per_epoch :]))
-SECONDS = Quantity("seconds", lambda curves: np.nansum(curves.seconds, axis=1))
 
 
 def chapter(results: Results) -> list[Block]:
-    found = compose.finished(STUDY, results, lambda batch_size: f"batch {batch_size}")
+    found = compose.finished(MAIN, results, lambda batch_size: f"batch {batch_size}")
     group = list(found.values())
-    opening = compose.opening(STUDY, found, "Softmax regression", results, "only the batch size differs")
+    opening = compose.opening(MAIN, found, "Softmax regression", results, "only the batch size differs")
     if not group:
         return [opening]
-    small, large = group[0], group[-1]
+    large = group[-1]
     progress = (
-        f"The way: {_last(large):,} steps are all that {large.label} takes; the losses of the others at that step lie "
-        f"between epochs, on a straight line."
+        f"The way: {last_step(large):,} steps are all that {large.label} takes; the losses of the others at that step "
+        f"lie between epochs, on a straight line."
     )
     ending = f"The end: after {large.config.epochs} epochs. Noise is how far training loss scatters in the last epoch."
-    said = per_epoch(group), per_step(group), per_second(small, large)
-    several, compared = len(group) > 1, compose.comparable(STUDY, results)
+    compared = compose.comparable(STUDY, results)
+    several = len(group) > 1
+    way = [compose.paragraph(per_epoch(group), per_step(group), per_second(group[0], large))] if several else []
+    said = [compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group, compared))]
     return [
         opening,
-        *_progress(group),
-        *([compose.paragraph(*said)] if several else []),
+        *batch_size_figures.progress(group),
+        *way,
         compose.outcome_table("batch-sizes-way", group, progress, (FIRST, _then(large))),
-        _steps(group),
-        *(
-            [compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group, compared))]
-            if several
-            else []
-        ),
+        batch_size_figures.steps(group),
+        *(said if several else []),
         compose.outcome_table("batch-sizes", group, ending, (LOSS, ACCURACY, NOISE)),
+        *_beyond(results, found),
     ]
 
 
@@ -88,25 +103,16 @@ def per_step(group: list[Curves]) -> str:
     """At the step where the largest batch has done all its epochs."""
     small, large = group[0], group[-1]
     gap = versus(difference(small, large, _then(large)), "it", f"at {small.label}", f"at {large.label}")
-    return f"After equally many steps, the {_last(large):,} that {large.label} takes, {gap}."
-
-
-def _last(large: Curves) -> int:
-    return large.steps_per_epoch * large.config.epochs
+    return f"After equally many steps, the {last_step(large):,} that {large.label} takes, {gap}."
 
 
 def _then(large: Curves) -> Quantity:
     """Validation loss at the step with which the largest batch ends."""
-    last = _last(large)
+    last = last_step(large)
     return Quantity(
         f"validation loss after {last:,} steps",
-        lambda curves: metrics.value_at(clock(curves), curves.validation_loss, last),
+        lambda curves: metrics.value_at(step_clock(curves), curves.validation_loss, last),
     )
-
-
-def clock(curves: Curves) -> np.ndarray:
-    """Steps done at the end of each epoch, (E + 1,)."""
-    return curves.epochs * curves.steps_per_epoch
 
 
 def per_second(small: Curves, large: Curves) -> str:
@@ -148,60 +154,46 @@ def end(group: list[Curves], compared: bool = True) -> str:
     return f"{'The original saw large batches end lower at times: here' if compared else 'At the end'} {gap}{often}."
 
 
-# ---- figures ------------------------------------------------------------------------------------------
+# ---- beyond equal epochs ------------------------------------------------------------------------------
 
 
-def _progress(group: list[Curves]) -> list[Figure]:
-    n, small, large = compose.seeds(group), group[0], group[-1]
-    took = wording.listed([f"{wording.duration(SECONDS.of(one).mean())} at {one.label}" for one in group])
-    loss = (
-        f"Validation loss of the same runs by three clocks. {large.label.capitalize()} stops after {_last(large):,} "
-        f"steps, {small.label} after {_last(small):,}; training took {took}, on one thread and without evaluation. "
-        f"Seconds were measured once, on one machine, while other runs may have trained beside. {n}."
-    )
-    accuracy = f"Validation accuracy by the same clocks. It ends at {each(group, ACCURACY, 'at')}. {n}."
+def _beyond(results: Results, found: dict[int, Curves]) -> list[Block]:
+    """The largest batch with as many steps as the smallest, and with a learning rate larger by as much."""
+    small, long, fast = found.get(SMALL["batch_size"]), results.curves(**STEPS_ALIKE), results.curves(**RATE_SCALED)
+    if not small or not long.seeds or not fast.seeds:
+        return []
+    long = replace(long, label=f"batch 256, {long.config.epochs} epochs")
+    fast = replace(fast, label=f"batch 256, lr {fast.config.optimizer.lr:g}")
+    lines = [curves for size, curves in found.items() if size != LARGE["batch_size"]]
     return [
-        _clocks("batch-sizes-loss", "validation_loss", group, loss, log_y=True),
-        _clocks("batch-sizes-accuracy", "validation_accuracy", group, accuracy),
+        compose.paragraph(equal_steps(small, long), scaled(small, fast)),
+        batch_size_figures.balance([*lines, long, fast], fast.label),
     ]
 
 
-def _clocks(name: str, metric: str, group: list[Curves], caption: str, **look: Any) -> Figure:
-    """A metric against epochs, steps and seconds, side by side."""
-    from shoal import figures
-
-    clocks: dict[str, Callable[[Curves], np.ndarray]] = {
-        "epoch": lambda curves: curves.epochs,
-        "step": clock,
-        "seconds of training": lambda curves: np.cumsum(curves.seconds, axis=1).mean(axis=0),
-    }
-    panels, listed = [], []
-    for x, of in clocks.items():
-        lines = [(one.label, of(one)[1:], getattr(one, metric)[:, 1:]) for one in group]
-        panels.append((f"by {x.partition(' ')[0].removesuffix('s')}", lines))
-        rows = figures.curve_rows(lines, x="at", y=metric)
-        listed += [{"clock": x, **row} for row in rows]
-    titles = list(clocks)
-    chart = figures.multiples(
-        panels, x_title=titles, y_title=metric.replace("_", " "), ordered=True, log_x=True, **look
+def equal_steps(small: Curves, long: Curves) -> str:
+    """What is left of the difference when the large batch has taken as many steps."""
+    alike = long.steps_per_epoch * small.config.epochs
+    return (
+        f"In {small.config.epochs} epochs {small.label} takes {last_step(small):,} steps and batch 256 {alike:,}. With "
+        f"{long.config.epochs} epochs, {last_step(long):,} steps, {_below(long, small)}."
     )
-    return Figure(name, chart, caption, listed, wide=True)
 
 
-def _steps(group: list[Curves]) -> Figure:
-    from shoal import figures
-
-    losses = [(one.label, np.arange(one.step_losses.shape[1]) / one.steps_per_epoch, one.step_losses) for one in group]
-    whole = (0, group[0].config.epochs)
-    chart = figures.steps(losses, x_title="epoch", facet=True, ordered=True, log_y=True, x_domain=whole)
-    sizes = wording.listed(
-        [f"{wording.count(-(-len(x) // figures.BINS), 'step')} at {label}" for label, x, _ in losses]
+def scaled(small: Curves, fast: Curves) -> str:
+    """What is left of it with a learning rate that is as many times larger as the batch."""
+    return (
+        f"With {fast.config.epochs} epochs and {TIMES} times the learning rate, {fast.config.optimizer.lr:g}, "
+        f"{_below(fast, small)}."
     )
-    caption = (
-        f"Training loss, step by step. Each point stands for {sizes}: the line is their mean, the band reaches from "
-        f"their lowest to their highest. {compose.seeds(group)}."
-    )
-    return Figure("batch-sizes-step-losses", chart, caption, figures.steps_rows(losses, x="epoch"), wide=True)
+
+
+def _below(large: Curves, small: Curves) -> str:
+    left, right = rows(large, small)
+    pairs = (large, left), (small, right)
+    ends = [metrics.final(curves.validation_accuracy[seeds], rising=True) for curves, seeds in pairs]
+    gap = versus(difference(large, small, ACCURACY), "accuracy", "at batch 256", f"at {small.label}")
+    return f"{gap}; it ends more than half a point lower {how_often(far_below(*ends))}"
 
 
 SECTION = Section(

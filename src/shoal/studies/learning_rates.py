@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Section 1.2: softmax regression at seven learning rates, and the curvature that decides which are stable."""
+"""Section 1.2: softmax regression at seven learning rates, which of them are slow, fast and unstable."""
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,16 @@ from shoal import wording
 from shoal.analysis import metrics
 from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
-from shoal.engines import scaling
 from shoal.models import normal, softmax_regression
 from shoal.optimizers import SGD
-from shoal.studies import compose
+from shoal.studies import compose, curvature
 from shoal.studies.clauses import (
     ACCURACY,
     LOSS,
     Quantity,
     apart,
     difference,
+    fold,
     geometric,
     how_often,
     ranking,
@@ -29,45 +29,52 @@ from shoal.studies.clauses import (
     summary,
     told,
 )
+from shoal.studies.learning_rate_claims import CLAIMS, HALF, LONG, SWAY
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
 
-def config(lr: float) -> Config:
+def config(lr: float, epochs: int = 10) -> Config:
     return Config(
         data="fashion-mnist",
         model=softmax_regression(),
         optimizer=SGD(lr=lr),
         init=normal(0.01),
         batch_size=256,
-        epochs=10,
+        epochs=epochs,
     )
 
 
-STUDY = Study("learning-rates", config, Grid(lr=[0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0]), keep_weights=True)
+RATES = Grid(lr=[0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0])
+LONGER = Grid(lr=[LONG["lr"]], epochs=[LONG["epochs"]])
+STUDY = Study("learning-rates", config, RATES + LONGER, keep_weights=True, claims=CLAIMS)
+MAIN = replace(STUDY, grid=RATES, claims=())
+"""What is shown side by side; the longer run only times the slow rate."""
+
+# ---- the chapter --------------------------------------------------------------------------------------
+
 NOTABLE = "lr 0.12"
-SWAY = 5.0
-"""Percent: a loss that rises further than this above its earlier low is said to sway."""
 REBOUND = Quantity("rebound in %", lambda curves: 100 * metrics.worst_rebound(curves.validation_loss), decimals=1)
 NOISE = Quantity("step-loss noise", lambda curves: metrics.step_noise(curves.step_losses[:, -curves.steps_per_epoch :]))
-PROBED_SEEDS, PROBED_EPOCHS, PROBED_IMAGES = 3, (0, 1, 3, 10), 2_000
-"""Where curvature is measured: the first seeds, the epochs, and how many training images."""
 
 
 def chapter(results: Results) -> list[Block]:
-    found = compose.finished(STUDY, results, lambda lr: f"lr {lr:g}")
-    opening = compose.opening(STUDY, found, "Softmax regression", results, "only the learning rate differs")
+    found = compose.finished(MAIN, results, lambda lr: f"lr {lr:g}")
+    opening = compose.opening(MAIN, found, "Softmax regression", results, "only the learning rate differs")
     split = "Validation is the test split, here and in all chapters, as in the textbook; no choice is made by it."
     blocks: list[Block] = [compose.paragraph(opening.text, split)]
     group = list(found.values())
     if not group:
         return blocks
     blocks += _curves(group)
-    blocks.append(compose.paragraph(slow(found), ranking(group, LOSS, "lowest", "at")))
+    trained_on = longer(results.curves(**LONG), found.get(0.05))
+    blocks.append(compose.paragraph(slow(found), trained_on, ranking(group, LOSS, "lowest", "at")))
     blocks.append(compose.paragraph(sway(group), notable(found, compose.comparable(STUDY, results))))
     blocks.append(compose.outcome_table("learning-rates", group, _caption(group), (LOSS, ACCURACY, REBOUND)))
-    products = {one.label: stability(results, one) for one in group}
-    blocks += [_curvature(group, products), Prose(critical(group, products))]
+    products = {one.label: curvature.stability(results, one) for one in group}
+    swaying = [one.label for one in group if sways(one)]
+    blocks.append(curvature.figure(group, products, NOTABLE))
+    blocks.append(Prose(curvature.critical(group, products, swaying)))
     return blocks
 
 
@@ -88,6 +95,27 @@ def slow(found: dict[float, Curves]) -> str:
         return f"{ends}, which {medium.label} passes{some} within its first epoch."
     when = wording.measured(mean_interval(epochs[reached]), 1)
     return f"{ends}, which {medium.label} reaches{some} after {when} epochs."
+
+
+def longer(slowest: Curves, medium: Curves | None) -> str:
+    """How many times as many epochs lr 0.001, trained on, takes to the loss that lr 0.05 has halfway."""
+    if medium is None:
+        return ""
+    left, right = rows(slowest, medium)
+    target = medium.validation_loss[right, HALF]
+    took = metrics.time_to(slowest.epochs, slowest.validation_loss[left], target)
+    beside = metrics.time_to(medium.epochs, medium.validation_loss[right], target)
+    took, beside = took[np.isfinite(beside)], beside[np.isfinite(beside)]
+    if not len(took):
+        return ""
+    reached, budget = np.isfinite(took), slowest.config.epochs
+    lead, goal = f"Trained on to {budget} epochs, lr {LONG['lr']:g}", f"that {medium.label} has after {HALF}"
+    if not reached.any():
+        return f"{lead} does not get to the loss {goal}: {budget / HALF:g} times as many are not enough."
+    if not reached.all():
+        return f"{lead} gets to the loss {goal} {how_often(reached)}."
+    when = wording.measured(mean_interval(took), 1)
+    return f"{lead} gets to the loss {goal} after {when}, {fold(geometric(took / beside))} times as many."
 
 
 def sways(curves: Curves) -> bool:
@@ -142,73 +170,6 @@ def _caption(group: Sequence[Curves]) -> str:
     )
 
 
-# ---- curvature ----------------------------------------------------------------------------------------
-
-
-def stability(results: Results, curves: Curves) -> np.ndarray:
-    """lr · λ / 2 of the first seeds, (seeds, epochs probed): above 1 a parabola of that curvature is unstable."""
-    seeds = curves.seeds[:PROBED_SEEDS]
-    eigenvalues = [[_eigenvalue(results, curves, seed, epoch) for epoch in PROBED_EPOCHS] for seed in seeds]
-    return curves.config.optimizer.lr * np.array(eigenvalues, float) / 2
-
-
-def _eigenvalue(results: Results, curves: Curves, seed: int, epoch: int) -> float:
-    """The largest eigenvalue of the Hessian of the training loss; NaN after divergence."""
-    row = curves.seeds.index(seed)
-    if not np.isfinite(curves.validation_loss[row, epoch]):
-        return float("nan")
-    key = f"curvature/{curves.config.hash if epoch else 'start'}/{seed}/{epoch}"
-    return float(results.probe(key, partial(_measure, results, curves, seed, epoch)))
-
-
-def _measure(results: Results, curves: Curves, seed: int, epoch: int) -> float:
-    from shoal.probes import gradients
-
-    dataset = results.dataset(curves.config.data)
-    images, labels = dataset.train.images[:PROBED_IMAGES], dataset.train.labels[:PROBED_IMAGES]
-    weights, scaled = results.weights(curves.config, seed, epoch), scaling(curves.config, dataset)
-    return gradients.curvature(curves.config.model, weights, images, labels, scaled, tolerance=3e-3)["eigenvalue"]
-
-
-def critical(group: Sequence[Curves], products: dict[str, np.ndarray]) -> str:
-    """The critical rate at the start, which rates lie above it, and whether those are the ones that sway."""
-    rate = group[0].config.optimizer.lr
-    start = geometric(rate / products[group[0].label][:, 0])
-    above = [one for one in group if geometric(products[one.label][:, 0]).mean > 1]
-    last = [one.label for one in group if geometric(products[one.label][:, -1]).mean > 1]
-    which = "at which the loss rose so far" if single(group) else "that sway"
-    beyond = f": {wording.listed([one.label for one in above])} {_lie(len(above))} above it. " if above else ". "
-    still = f"it is above 1 at {wording.listed(last)}" if last else "it is above 1 at none of these rates"
-    return (
-        f"On a parabola of curvature λ, gradient descent is unstable above a learning rate of 2/λ. Before training, "
-        f"the largest curvature of the training loss, measured on the first {PROBED_IMAGES:,} training images, puts "
-        f"that rate at {wording.measured(start)}{beyond}{_agree(group, above, which)} The figure shows the product "
-        f"lr · λ / 2, which is 1 at that rate: after {PROBED_EPOCHS[-1]} epochs {still}."
-    )
-
-
-def _lie(count: int) -> str:
-    return "lies" if count == 1 else "lie"
-
-
-def _agree(group: Sequence[Curves], above: Sequence[Curves], which: str) -> str:
-    """Whether the rates above the critical one are those that sway, and which are more or fewer."""
-    over, swaying = [one.label for one in above], [one.label for one in group if sways(one)]
-    if over == swaying:
-        none = f"None of these rates lies above it, nor are there any {which}."
-        return f"These are the rates {which}." if over else none
-    if not swaying:
-        return f"Yet there are no rates {which}."
-    if not over:
-        return f"None of these rates lies above it, yet there are some {which}: {wording.listed(swaying)}."
-    more, fewer = ([label for label in a if label not in b] for a, b in ((swaying, over), (over, swaying)))
-    if len(fewer) == len(over):
-        return f"The rates {which} are others: {wording.listed(swaying)}."
-    parts = [f"without {wording.listed(fewer)}"] if fewer else []
-    parts += [f"also {wording.listed(more)}"] if more else []
-    return f"The rates {which} are these, {' but '.join(parts)}."
-
-
 # ---- figures ------------------------------------------------------------------------------------------
 
 
@@ -236,41 +197,8 @@ def _curves(group: list[Curves]) -> list[Figure]:
     ]
 
 
-def _beside_one(value: float) -> str:
-    """With as many digits, up to six, as tell it from 1."""
-    digits = next((digits for digits in range(2, 6) if float(f"{value:.{digits - 1}e}") != 1), 6)
-    return wording.significant(value, digits)
-
-
 def _span(group: Sequence[Curves], quantity: Quantity) -> str:
     return compose.spread(group, quantity, "at")
-
-
-def _curvature(group: list[Curves], products: dict[str, np.ndarray]) -> Figure:
-    from shoal import figures
-
-    epochs = np.array(PROBED_EPOCHS, float)
-    lines = [(one.label, epochs, np.exp(np.log(products[one.label]).mean(axis=0))) for one in group]
-    most = max(len(values) for values in products.values())
-    ends = {one.label: geometric(products[one.label][:, -1]).mean for one in group}
-    known = {label: end for label, end in ends.items() if np.isfinite(end)}
-    nearest = min(known, key=lambda label: abs(np.log(known[label])), default="")
-    caption = (
-        "Learning rate times curvature, lr · λ / 2, along the run. Above the dashed line, which is 1, gradient descent "
-        "is unstable on a parabola so curved."
-        + (f" Nearest to it at the end is {nearest}, at {_beside_one(known[nearest])}." if nearest else "")
-        + f" {wording.seeds(most)}{', a geometric mean' if most > 1 else ''}."
-    )
-    chart = figures.curves(
-        lines,
-        x_title="epoch",
-        y_title="lr · λ / 2",
-        ordered=True,
-        accent=NOTABLE,
-        log_y=True,
-        y_rules=[(1.0, "")],
-    )
-    return Figure("learning-rates-curvature", chart, caption, figures.curve_rows(lines, x="epoch", y="lr_lambda_2"))
 
 
 SECTION = Section(

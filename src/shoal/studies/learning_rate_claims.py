@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the original says of learning rates (1 to 3), as claims on section 1.2's runs. It neither trains nor judges."""
+
+from dataclasses import replace
+
+from shoal.analysis.claims import Claim, highest, lowest
+from shoal.analysis.measures import MEASURES
+from shoal.studies.races import time_to_loss_of, time_to_loss_of_at_least
+
+HALF = 5
+"""Half of the epochs: the loss that lr 0.05 has then is what the slow rate is timed to."""
+LONG = {"lr": 0.001, "epochs": 60}
+"""Twelve times as long, so that a run that never gets there has shown that it takes more than ten times."""
+SLOW, MEDIUM, LARGE = {"lr": 0.001}, ({"lr": 0.05}, {"lr": 0.1}), {"lr": 0.12}
+OTHERS = ({"lr": 0.001}, {"lr": 0.12}, {"lr": 0.2}, {"lr": 0.5}, {"lr": 1.0})
+SWAY = 5.0
+"""Percent: a loss that rises further than this above its earlier low is said to sway."""
+SWAYING = replace(MEASURES["noise"], unit="nats", scale="ratio")
+RISES = f"validation loss, after the first epoch, rises more than {SWAY:g}% above its earlier low, or diverges"
+
+CLAIMS = (
+    Claim(
+        "1a",
+        "Small LR (0.001): very slow convergence",
+        f"At lr 0.001 the validation loss that lr 0.05 has after {HALF} epochs takes more than 10 times as many epochs "
+        f"as at lr 0.05; a run that is not there after {LONG['epochs']} epochs counts as {LONG['epochs']}.",
+        time_to_loss_of_at_least({"lr": 0.05}, "lr 0.05", HALF),
+        LONG,
+        {"lr": 0.05},
+        "above",
+        "10x",
+    ),
+    Claim(
+        "1b",
+        "Small LR (0.001): … high validation loss",
+        "After 10 epochs validation loss at lr 0.001 is more than 5% above that at lr 0.05.",
+        "loss",
+        SLOW,
+        {"lr": 0.05},
+        "above",
+        "5%",
+    ),
+    Claim(
+        "2a",
+        "Medium LR (0.05–0.1, .05): fast convergence",
+        "Both lr 0.05 and lr 0.1 get to the validation loss that lr 0.001 has after 10 epochs more than 1.25 times as "
+        "fast as it.",
+        time_to_loss_of(SLOW, "lr 0.001", 10),
+        highest(*MEDIUM, label="the slower of lr 0.05 and lr 0.1"),
+        SLOW,
+        "below",
+        "1.25x",
+    ),
+    Claim(
+        "2b",
+        "Medium LR (0.05–0.1, .05): … lowest validation loss",
+        "After 10 epochs the better of lr 0.05 and lr 0.1 has a validation loss more than 5% below that of every other "
+        "rate here: 0.001, 0.12, 0.2, 0.5 and 1.",
+        "loss",
+        lowest(*MEDIUM, label="the better of lr 0.05 and lr 0.1"),
+        lowest(*OTHERS, label="the best other rate"),
+        "below",
+        "5%",
+    ),
+    Claim(
+        "2c",
+        "Medium LR (0.05–0.1, .05): … stable training",
+        f"Neither at lr 0.05 nor at lr 0.1 does validation loss, after the first epoch, ever rise more than {SWAY:g}% "
+        f"above its earlier low.",
+        "rebound",
+        highest(*MEDIUM, label="the less stable of lr 0.05 and lr 0.1"),
+        SWAY / 100,
+        "below",
+        primary=False,
+    ),
+    Claim(
+        "3a",
+        "Large LR (>0.1, .12): unstable, swaying validation loss",
+        f"At lr 0.12 {RISES}.",
+        "rebound",
+        LARGE,
+        SWAY / 100,
+    ),
+    Claim(
+        "3b",
+        "Large LR (>0.1, .12): unstable, swaying validation loss",
+        "At lr 0.12 validation loss scatters more than 1.5 times as far around the best curve that never rises as at "
+        "lr 0.1 (infinitely far if a run diverges).",
+        SWAYING,
+        LARGE,
+        {"lr": 0.1},
+        "above",
+        "1.5x",
+    ),
+    *(
+        Claim(
+            f"3{letter}",
+            "Large LR (>0.1, …): unstable, swaying validation loss",
+            f"At lr {lr:g} {RISES}.",
+            "rebound",
+            {"lr": lr},
+            SWAY / 100,
+            primary=False,
+        )
+        for letter, lr in (("c", 0.2), ("d", 0.5), ("e", 1.0))
+    ),
+)
