@@ -18,6 +18,7 @@ from shoal.studies import (
     find,
     hidden_units,
     learning_rates,
+    ledgers,
     lenet_epochs,
     memory,
     mnist,
@@ -26,6 +27,7 @@ from shoal.studies import (
     vanishing_gradients,
 )
 from shoal.studies.clauses import ACCURACY, LOSS
+from shoal.studies.factorial import EFFECTS
 
 SEEDS = (0, 1, 2)
 
@@ -309,9 +311,9 @@ def test_memory_is_measured_again_where_another_thread_added_to_it():
         given = iter(held)
         return lambda: {"held": next(given), "peak": 500}
 
-    assert memory.undisturbed(fake(100, 100)) == {"held": 100, "peak": 500}
-    assert memory.undisturbed(fake(150, 100, 100))["held"] == 100
-    assert memory.undisturbed(fake(100, 150, 120, 100))["held"] == 100
+    assert ledgers.undisturbed(fake(100, 100)) == {"held": 100, "peak": 500}
+    assert ledgers.undisturbed(fake(150, 100, 100))["held"] == 100
+    assert ledgers.undisturbed(fake(100, 150, 120, 100))["held"] == 100
 
 
 def breaking(at):
@@ -402,8 +404,7 @@ def test_the_modified_network_is_better_only_if_it_is():
 
 def test_the_change_that_does_more_is_named_as_far_as_it_is_settled():
     small, large, none = np.array([0.010, 0.011, 0.012]), np.array([0.11, 0.10, 0.12]), np.array([0.001, -0.002, 0.001])
-    names = ("ReLU for sigmoid", "max for average pooling", "interaction")
-    tell = lambda *effects: relu_max.causes("it", dict(zip(names, effects, strict=True)))  # noqa: E731
+    tell = lambda *effects: corners.causes(dict(zip(EFFECTS, effects, strict=True)))  # noqa: E731
     assert "the activation does more" in tell(large, small, none)
     assert "the pooling does more" in tell(small, -large, none)
     assert "is not settled" in tell(small, small, none)
@@ -411,7 +412,7 @@ def test_the_change_that_does_more_is_named_as_far_as_it_is_settled():
     assert "more with ReLU than with the sigmoid" in tell(large, small, small)
     assert "less with ReLU than with the sigmoid" in tell(large, small, -small)
     assert "(not clearly different from nothing)" in tell(large, none, none)
-    assert "a run diverged in every seed" in tell(large * np.nan, small * np.nan, none * np.nan)
+    assert "In every seed a run diverged" in tell(large * np.nan, small * np.nan, none * np.nan)
 
 
 def test_errors_are_told_with_all_their_ties():

@@ -20,6 +20,9 @@ from shoal.engines import Tensors, reference
 from shoal.models import Flatten, Model, XavierUniform
 from shoal.optimizers import Optimizer
 
+IMAGES = 32
+"""Drawn for the step after which an optimizer's state is looked at."""
+
 
 class Ledger(TypedDict):
     """Bytes by kind, at the moment when most is kept."""
@@ -123,6 +126,21 @@ def _prediction(model: Model, tensors: Tensors, inputs: np.ndarray) -> int:
         out = reference.layer_forward(layer, before, *reference.layer_tensors(tensors, index))
         held = max(held, tracemalloc.get_traced_memory()[0])
     return held
+
+
+def copied(model: Model, optimizer: Optimizer) -> float:
+    """The share of an optimizer's kept numbers that equal the weight they are kept for, after one training step.
+
+    The step is on drawn pixels; 0 for an optimizer that keeps nothing.
+    """
+    weights = streams.initial_weights(model, XavierUniform(), seed=0)
+    state = {f"{kind}/{name}": np.zeros_like(value) for kind in optimizer.state for name, value in weights.items()}
+    inputs = np.abs(streams.normals(IMAGES * prod(model.input_shape), "drawn pixels", seed=0))
+    labels = np.arange(IMAGES, dtype=np.uint16) % model.shapes()[-1][0]
+    _, grads = reference.gradients(model, weights, inputs.reshape(IMAGES, *model.input_shape), labels)
+    after = reference.update(optimizer, weights | state, grads, optimizer.lr, 1)
+    same = [after[f"{kind}/{name}"] == after[name] for kind in optimizer.state for name in weights]
+    return float(np.concatenate([each.ravel() for each in same]).mean()) if same else 0.0
 
 
 @contextmanager

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.2: one hidden layer of 256 units, of one, and of widths between; no hidden layer is softmax regression."""
 
-from functools import partial
-
 import numpy as np
 
 from shoal import wording
 from shoal.analysis import metrics
 from shoal.analysis.curves import Curves
+from shoal.analysis.measures import MEASURES
 from shoal.analysis.statistics import mean_interval
-from shoal.engines import scaling
 from shoal.models import mlp, normal
 from shoal.optimizers import SGD
 from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, LOSS, Quantity, apart, difference, how_often, settled, single, summary, told
 from shoal.studies.section import Block, Figure, Prose, Results, Section
+from shoal.studies.width_claims import CLAIMS
 from shoal.study import Config, Grid, Study
 
 
@@ -29,9 +28,7 @@ def config(hidden: int) -> Config:
     )
 
 
-STUDY = Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256]))
-PROBED = 10_000
-"""Training images, the first ones, that may wake a unit."""
+STUDY = Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256]), claims=CLAIMS)
 
 
 def chapter(results: Results) -> list[Block]:
@@ -76,20 +73,23 @@ def alone(one: Curves, linear: Curves | None, dead: np.ndarray) -> str:
     if linear is None:
         return f"{told_end}."
     gap = apart(difference(one, linear, ACCURACY))
-    return (
+    said = (
         f"{told_end}: beside softmax regression, the linear classifier, which ends at {told(linear, ACCURACY)}, that "
         f"is {gap}. One unit hands on one number, so that all logits move along one line, where a linear classifier "
         f"lets each go its own way. {_fate(dead)}"
     )
+    return said.strip()
 
 
 def _fate(dead: np.ndarray) -> str:
-    """Whether the single unit died."""
+    """Whether the single unit died; a run that diverged left none to look at."""
+    dead = dead[np.isfinite(dead)]
+    if not len(dead):
+        return ""
     if len(dead) == 1:
-        fate = "none of the first {:,} training images wakes it" if dead[0] == 1 else "some training images wake it"
-        return f"The unit is {'dead' if dead[0] == 1 else 'alive'}: {fate.format(PROBED)}."
-    often = how_often(dead == 1)
-    return f"A unit that none of the first {PROBED:,} training images wakes is dead: this one is so {often}."
+        dies = dead[0] == 1
+        return f"The unit is {'dead: no test image switches' if dies else 'alive: some test images switch'} it on."
+    return f"A unit that no test image switches on is dead: this one is so {how_often(dead == 1)}."
 
 
 def between(found: dict[int, Curves]) -> str:
@@ -114,31 +114,22 @@ def _above(each: Curves, linear: Curves) -> bool:
 
 
 def asleep(found: dict[int, Curves], dead: dict[int, np.ndarray]) -> str:
-    """The share of hidden units that no training image wakes."""
-    shares = {hidden: float(share.mean()) for hidden, share in dead.items() if share.any()}
-    if not dead:
+    """The share of hidden units that no test image switches on."""
+    ended = {hidden: share[np.isfinite(share)] for hidden, share in dead.items() if np.isfinite(share).any()}
+    shares = {hidden: float(share.mean()) for hidden, share in ended.items() if share.any()}
+    if not ended:
         return ""
     if not shares:
-        return f"No width has a dead unit, one that wakes for none of the first {PROBED:,} training images."
+        return "No width has a dead unit, one that no test image switches on."
     named = [f"{wording.percent(share, 1)} with {found[hidden].label}" for hidden, share in shares.items()]
-    rest = " and none elsewhere" if len(shares) < len(dead) else ""
-    return f"The share of dead units, woken by none of the first {PROBED:,}, is {wording.listed(named)}{rest}."
+    rest = " and none elsewhere" if len(shares) < len(ended) else ""
+    return f"The share of dead units, which no test image switches on, is {wording.listed(named)}{rest}."
 
 
 def _dead(results: Results, curves: Curves) -> np.ndarray:
-    """(n,): the share of dead units of each seed's trained network."""
-    key = f"dead-units/{curves.config.hash}"
-    shares = [results.probe(f"{key}/{seed}", partial(_share, results, curves, seed)) for seed in curves.seeds]
-    return np.array(shares)
-
-
-def _share(results: Results, curves: Curves, seed: int) -> float:
-    from shoal.probes import gradients
-
-    dataset = results.dataset(curves.config.data)
-    weights, scaled = results.weights(curves.config, seed), scaling(curves.config, dataset)
-    (layer,) = gradients.dead_units(curves.config.model, weights, dataset.train.images[:PROBED], scaled)
-    return layer["share"]
+    """(n,): the share of dead units of each seed's trained network; NaN where it diverged."""
+    shares = MEASURES["dead-units"].values(curves, results)
+    return np.where(np.isfinite(shares), shares, np.nan)
 
 
 def _panels(wide: Curves, narrow: Curves) -> Figure:

@@ -1,35 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.3: the memory of training and of prediction, counted by kind and checked against a measured peak."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
 from shoal import wording
-from shoal.models import Model, lenet, mlp, softmax_regression
-from shoal.optimizers import SGD, Adam, Optimizer
+from shoal.optimizers import Adam
+from shoal.studies.ledgers import BATCHES, FACTS, MODELS, PREDICTION, SHOWN, USES, Rows, one, ratio, rows_in
 from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
 
-MODELS: dict[str, Model] = {"softmax regression": softmax_regression(), "MLP-256": mlp(256), "LeNet": lenet()}
-PREDICTION = "prediction"
-USES: dict[str, Optimizer | None] = {
-    PREDICTION: None,
-    "SGD": SGD(lr=0.1),
-    "momentum": SGD(lr=0.1, momentum=0.9),
-    "Adam": Adam(),
-}
-BATCHES = (1, 32, 128, 256, 1024)
-SHOWN = 256
 KINDS = ("parameters", "gradients", "optimizer_state", "activations", "input")
 
 NUMBERS = ("keeps nothing", "one number", "two")
 
-Rows = Sequence[dict[str, Any]]
-
 
 def chapter(results: Results) -> list[Block]:
-    rows: Rows = results.probe("memory", measure)
+    rows = rows_in(results)
     opening = (
         "The ledger counts what must be there at once, in float32, whatever the engine: parameters, gradients, the "
         "optimizer's state, the activations that the backward pass will need (in prediction only one layer's output "
@@ -43,42 +30,6 @@ def chapter(results: Results) -> list[Block]:
         Prose(f"{state()} {check(rows)}"),
         _table(rows),
     ]
-
-
-def measure() -> list[dict[str, Any]]:
-    """Ledger and measurement of every model, batch size and use, in bytes."""
-    from shoal.probes import memory
-
-    return [
-        {"model": name, "batch": batch, "use": use}
-        | memory.ledger(model, batch, optimizer)
-        | undisturbed(partial(memory.measured, model, batch, optimizer))
-        for name, model in MODELS.items()
-        for batch in BATCHES
-        for use, optimizer in USES.items()
-    ]
-
-
-def undisturbed(measured: Callable[[], Mapping[str, Any]]) -> dict[str, int]:
-    """The least of two measurements, or of up to four where the lowest two are more than 1% apart: other threads,
-    which may be training meanwhile, can only add to one."""
-    found = [measured(), measured()]
-    while len(found) < 4 and any(low < 0.99 * next_ for low, next_ in (_lowest(found, kind) for kind in found[0])):
-        found.append(measured())
-    return {kind: min(one[kind] for one in found) for kind in found[0]}
-
-
-def _lowest(found: Sequence[Mapping[str, Any]], kind: str) -> list[int]:
-    return sorted(one[kind] for one in found)[:2]
-
-
-def one(rows: Rows, model: str, batch: int, use: str) -> dict[str, Any]:
-    return next(row for row in rows if (row["model"], row["batch"], row["use"]) == (model, batch, use))
-
-
-def ratio(rows: Rows, model: str, batch: int, use: str) -> float:
-    """Training with this use over prediction, by the ledger."""
-    return float(one(rows, model, batch, use)["total"] / one(rows, model, batch, PREDICTION)["total"])
 
 
 def _times(value: float) -> str:
@@ -254,4 +205,5 @@ SECTION = Section(
     "especially with deeper networks or bigger batch sizes",
     chapter=chapter,
     data=(),
+    claims=FACTS,
 )

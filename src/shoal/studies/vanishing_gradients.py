@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 2.1: the sigmoid's derivative, and what is left of the gradient in networks of one to eight hidden layers."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from shoal import streams, wording
+from shoal import wording
 from shoal.analysis.curves import Curves
-from shoal.engines import scaling
 from shoal.models import mlp
 from shoal.optimizers import SGD
-from shoal.studies import compose
+from shoal.studies import compose, gradient_flow
 from shoal.studies.clauses import ACCURACY, difference, each, fold, geometric, single, versus
+from shoal.studies.gradient_flow import CLAIMS, MOMENTS, gradient_norms, sigmoid_curve
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 
@@ -29,11 +28,8 @@ def config(activation: str, depth: int) -> Config:
     )
 
 
-STUDY = Study("vanishing-gradients", config, Grid(activation=["sigmoid", "relu"], depth=range(1, 9)))
+STUDY = Study("vanishing-gradients", config, Grid(activation=["sigmoid", "relu"], depth=range(1, 9)), claims=CLAIMS)
 NAMES = {"sigmoid": "sigmoid", "relu": "ReLU"}
-MOMENTS = {"start": "before training", "end": "after training"}
-PROBED_SEEDS, PROBED_IMAGES = 3, 2_000
-"""Gradients are measured for the first seeds, on so many training images."""
 
 CHANCE = 0.1
 """The accuracy of guessing among ten classes of the same size."""
@@ -46,7 +42,7 @@ Norms = dict[tuple[str, int, str], np.ndarray]
 def chapter(results: Results) -> list[Block]:
     found: Found = compose.finished(STUDY, results, _label)
     varies = f"activation and depth differ, and each hidden layer has {WIDTH} units"
-    blocks: list[Block] = [_sigmoid(), compose.opening(STUDY, found, "Multilayer perceptrons", results, varies)]
+    blocks: list[Block] = [_sigmoid(results), compose.opening(STUDY, found, "Multilayer perceptrons", results, varies)]
     if not found:
         return blocks
     norms = {
@@ -65,29 +61,6 @@ def chapter(results: Results) -> list[Block]:
 
 def _label(activation: str, depth: int) -> str:
     return f"{wording.count(depth, f'{NAMES[activation]} layer')}"
-
-
-def gradient_norms(results: Results, curves: Curves, moment: str) -> np.ndarray:
-    """(seeds, layers): the norm of each layer's weight gradient; NaN after divergence."""
-    measured = []
-    for seed, at in zip(curves.seeds[:PROBED_SEEDS], curves.diverged_at, strict=False):
-        if moment == "end" and at is not None:
-            measured.append([np.nan] * (len(curves.config.model.parameters()) // 2))
-            continue
-        key = f"layer-gradients/{curves.config.hash}/{seed}/{moment}"
-        measured.append(results.probe(key, partial(_measure, results, curves, seed, moment)))
-    return np.array(measured, float)
-
-
-def _measure(results: Results, curves: Curves, seed: int, moment: str) -> list[float]:
-    from shoal.probes import gradients
-
-    config, dataset = curves.config, results.dataset(curves.config.data)
-    start = moment == "start"
-    weights = streams.initial_weights(config.model, config.init, seed) if start else results.weights(config, seed)
-    some = dataset.train.images[:PROBED_IMAGES], dataset.train.labels[:PROBED_IMAGES]
-    layers = gradients.layer_gradients(config.model, weights, *some, scaling(config, dataset))
-    return [layer["gradient_norm"] for layer in layers]
 
 
 # ---- sentences ----------------------------------------------------------------------------------------
@@ -159,11 +132,10 @@ def stuck(found: Found) -> str:
 # ---- figures ------------------------------------------------------------------------------------------
 
 
-def _sigmoid() -> Figure:
+def _sigmoid(results: Results) -> Figure:
     from shoal import figures
-    from shoal.probes import gradients
 
-    curve = gradients.sigmoid_curve()
+    curve = sigmoid_curve(results)
     x = np.array([point["x"] for point in curve])
     lines: list[tuple[str, Any, Any]] = [
         ("sigmoid", x, np.array([point["sigmoid"] for point in curve])),
@@ -177,7 +149,7 @@ def _sigmoid() -> Figure:
         f"most {wording.significant(peak['derivative'] ** 8, 2)} of what comes in, not counting the weights."
     )
     chart = figures.lines(lines, x_title="x", y_title="value")
-    return Figure("sigmoid", chart, caption, [dict(point) for point in curve])
+    return Figure("sigmoid", chart, caption, curve)
 
 
 def _gradients(norms: Norms) -> Figure:
@@ -198,7 +170,8 @@ def _gradients(norms: Norms) -> Figure:
     n = wording.seeds(max(len(values) for values in norms.values()))
     caption = (
         f"The norm of the loss's gradient by each layer's weights, from the first layer to the last, measured on "
-        f"{PROBED_IMAGES:,} training images. The number at the end of a line is the network's number of hidden layers. "
+        f"{gradient_flow.PROBED_IMAGES:,} training images. The number at the end of a line is the network's number of "
+        f"hidden layers. "
         f"Before training the smallest norm in the deepest networks is {wording.listed(smallest)}. {n}."
     )
     values = np.concatenate([mean for _, lines in panels for _, _, mean in lines])

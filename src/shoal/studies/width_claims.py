@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims 11 and 12: how steadily 256 hidden units learn, and whether one unit learns at all or as a linear classifier.
+
+The measures that only they need are made here. It shows nothing; section 2.2 does.
+"""
+
+import numpy as np
+
+from shoal.analysis import metrics
+from shoal.analysis.claims import Claim
+from shoal.analysis.curves import Curves
+from shoal.analysis.measures import MEASURES, Measure, Results
+
+LINEAR, ONE, WIDE = {"hidden": 0}, {"hidden": 1}, {"hidden": 256}
+
+STEADY = "The model shows stable decreasing training and validation loss …"
+USELESS = "The model fails to improve validation accuracy and shows poor loss behavior …"
+
+
+def _late_against_early(curves: Curves) -> np.ndarray:
+    loss = curves.validation_loss
+    return metrics.worst(loss[:, -1] / loss[:, 1])
+
+
+def _rise_after_first(curves: Curves) -> np.ndarray:
+    accuracy = curves.validation_accuracy
+    return metrics.worst(accuracy[:, -1] - accuracy[:, 1], rising=True)
+
+
+def _gain(curves: Curves) -> np.ndarray:
+    accuracy = curves.validation_accuracy
+    return metrics.worst(accuracy[:, -1] - accuracy[:, 0], rising=True)
+
+
+def _ever_rose(metric: str) -> Measure:
+    """1 for a run in which the loss ended some epoch above the one before, or that diverged."""
+
+    def of(curves: Curves) -> np.ndarray:
+        return np.where(metrics.rises(getattr(curves, metric)) == 0, 0.0, 1.0)
+
+    name = f"share of runs whose {metric.replace('_', ' ')} rose in some epoch after the first"
+    return Measure(name, of, epochs=2, outcome=True)
+
+
+def _all_dead(curves: Curves, results: Results) -> np.ndarray:
+    """1 for a run that ended with no unit that any test image switches on; one that diverged did not end so."""
+    return np.where(MEASURES["dead-units"].values(curves, results) == 1, 1.0, 0.0)
+
+
+LATE_LOSS = Measure("final validation loss over that after epoch 1,", _late_against_early, scale="ratio", epochs=2)
+LATE_RISE = Measure("rise of validation accuracy after epoch 1", _rise_after_first, rising=True, epochs=2)
+GAIN = Measure("gain of validation accuracy from before training to the end", _gain, rising=True)
+ALL_DEAD = Measure("share of runs without a living hidden unit", _all_dead, deep=True, outcome=True)
+
+CLAIMS = (
+    Claim(
+        "11a",
+        STEADY,
+        "With 256 units validation loss decreases: after the last epoch it is more than 5% below that after the first.",
+        LATE_LOSS,
+        WIDE,
+        1.0,
+        "below",
+        "5%",
+    ),
+    Claim(
+        "11b",
+        "… along with increasing validation accuracy …",
+        "With 256 units validation accuracy increases: after the last epoch it is more than .5 points above that after "
+        "the first.",
+        LATE_RISE,
+        WIDE,
+        0.0,
+        "above",
+        "0.5 points",
+    ),
+    Claim(
+        "11c",
+        STEADY,
+        "It does so at every step of the way: in more than half of the runs, no epoch after the first ends with a "
+        "higher validation loss than the one before.",
+        _ever_rose("validation_loss"),
+        WIDE,
+        0.5,
+        "below",
+    ),
+    Claim(
+        "11d",
+        STEADY,
+        "And without swaying: after the first epoch, validation loss with 256 units never rises by 5% or more above "
+        "its earlier low.",
+        "rebound",
+        WIDE,
+        0.05,
+        "below",
+    ),
+    Claim(
+        "11e",
+        STEADY,
+        "Training loss, too, falls at every step of the way: in more than half of the runs with 256 units, no epoch "
+        "after the first has a higher training loss than the one before.",
+        _ever_rose("train_loss"),
+        WIDE,
+        0.5,
+        "below",
+        primary=False,
+    ),
+    Claim(
+        "11f",
+        "… the hidden layer provides enough nonlinear space to learn useful patterns …",
+        "With 256 units final validation accuracy is more than .5 points above that of softmax regression, which has "
+        "no hidden layer.",
+        "accuracy",
+        WIDE,
+        LINEAR,
+        "above",
+        "0.5 points",
+        primary=False,
+    ),
+    Claim(
+        "12a",
+        USELESS,
+        "With one unit validation accuracy ends less than .5 points above what it was before training.",
+        GAIN,
+        ONE,
+        0.005,
+        "below",
+    ),
+    Claim(
+        "12b",
+        "… essentially reduces the network to a near linear classifier.",
+        "With one unit final validation accuracy is within .5 points of that of softmax regression, the linear "
+        "classifier.",
+        "accuracy",
+        ONE,
+        LINEAR,
+        "within",
+        "0.5 points",
+    ),
+    Claim(
+        "12c",
+        USELESS,
+        "With one unit the final validation loss is more than 5% above that of softmax regression.",
+        "loss",
+        ONE,
+        LINEAR,
+        "above",
+        "5%",
+        primary=False,
+    ),
+    Claim(
+        "12d",
+        USELESS,
+        "In more than half of the runs the one unit ends dead: no test image switches it on, all images get the same "
+        "answer, and accuracy is exactly that of guessing.",
+        ALL_DEAD,
+        ONE,
+        0.5,
+        "above",
+        primary=False,
+    ),
+)
