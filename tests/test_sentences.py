@@ -272,7 +272,7 @@ def test_dead_units_are_counted():
     assert "25.0% with 2 units and none elsewhere" in some
 
 
-def ledgers(factor):
+def rows_of(factor):
     def row(model, batch, use):
         total = 100 if use == "prediction" else 100 * factor
         kinds = {"parameters": total, "gradients": 0, "optimizer_state": 0, "activations": 0, "input": 0}
@@ -282,14 +282,14 @@ def ledgers(factor):
 
 
 def test_memory_is_several_times_as_much_only_where_it_is():
-    assert "at least twice as much in 0 of 45 cases" in memory.extremes(ledgers(1.5))
-    assert "at least twice as much in 45 of 45 cases" in memory.extremes(ledgers(3))
-    assert "3.00 times the memory of prediction for softmax regression" in memory.ratios(ledgers(3))
-    assert "the parameters for LeNet (100%)" in memory.largest(ledgers(3))
+    assert "at least twice as much in 0 of 45 cases" in memory.extremes(rows_of(1.5))
+    assert "at least twice as much in 45 of 45 cases" in memory.extremes(rows_of(3))
+    assert "3.00 times the memory of prediction for softmax regression" in memory.ratios(rows_of(3))
+    assert "the parameters for LeNet (100%)" in memory.largest(rows_of(3))
 
 
 def test_kinds_of_the_same_size_share_the_first_place():
-    rows = [row | {"gradients": row["parameters"], "total": 2 * row["parameters"]} for row in ledgers(3)]
+    rows = [row | {"gradients": row["parameters"], "total": 2 * row["parameters"]} for row in rows_of(3)]
     assert "the parameters and gradients for LeNet (50% each)" in memory.largest(rows)
 
 
@@ -298,12 +298,12 @@ def test_the_ratio_of_memory_is_followed_along_the_batch_sizes():
         factor = dict(zip(order, range(2, 2 + len(order)), strict=True))
         return [
             row | {"total": row["total"] * (1 if row["use"] == "prediction" else factor[row["batch"]])}
-            for row in ledgers(1)
+            for row in rows_of(1)
         ]
 
     assert "falls for every model here" in memory.growth(growing(memory.BATCHES[::-1]))
     assert "rises for softmax regression, MLP-256 and LeNet." in memory.growth(growing(memory.BATCHES))
-    assert "goes no one way for" in memory.growth(ledgers(3))
+    assert "goes no one way for" in memory.growth(rows_of(3))
 
 
 def test_memory_is_measured_again_where_another_thread_added_to_it():
