@@ -35,6 +35,7 @@ class ClaimRow:
         title: its number and its verdict: "1a Supported".
         note: what is measured, and in what.
         each: (n,), a value per seed; infinite ones are drawn at the edge, NaN not at all.
+        low, high: the interval; NaN where there are too few seeds for one.
         region: where the claim would hold; an end may be infinite.
         bound: the region in words, written at its end: "> 1.05×".
         none: the value of no difference, if there is one, and its words: (1.0, "1×").
@@ -135,7 +136,9 @@ def _shape(value: float) -> str:
 
 
 def _interval(draw: "_Canvas", row: ClaimRow, y: float) -> None:
-    """The interval as a bar, ending in an arrow where it has no end, and the estimate on it."""
+    """The interval as a bar, ending in an arrow where it has no end, and the estimate on it; NaN is no interval."""
+    if isfinite(row.estimate):
+        draw.point(row.at(row.estimate), y, "circle", filled=True)
     if row.low != row.low or row.high != row.high:
         return
     low, high = row.at(row.low), row.at(row.high)
@@ -144,8 +147,6 @@ def _interval(draw: "_Canvas", row: ClaimRow, y: float) -> None:
     for end in {row.low, row.high}:
         if not isfinite(end):
             draw.point(row.at(end) + (4 if end < 0 else -4), y, _shape(end), filled=True)
-    if isfinite(row.estimate):
-        draw.point(row.at(row.estimate), y, "circle", filled=True)
 
 
 def _feet(draw: "_Canvas", row: ClaimRow, y: float) -> None:

@@ -36,7 +36,7 @@ class Provenance:
     Args:
         facts: `shoal.provenance.provenance(engine)`: machine, versions, engine.
         command: what to type to get the same report.
-        seeds: replicates asked for.
+        seeds: replicates asked of every config.
         sessions: `Store.sessions()`: every time somebody trained.
         written: ISO 8601, UTC.
         looks: at how many seeds its claims are judged, fixed before training; none is one look at all of them.
@@ -178,7 +178,7 @@ def _chapter(
     curves = tuple(results.all()) if section.study else ()
     datasets = tuple(results.dataset(name) for name in section.data)
     points = section.study.points if section.study else ()
-    seeds = range(provenance.seeds)
+    seeds = range(max(provenance.seeds, *provenance.looks, 0))
     verdicts = judge_by_looks(section.sentences, results, seeds=seeds, looks=provenance.looks)
     blocks = section.chapter(results) if curves or not points else [_nothing_yet(len(points))]
     drawn = findings.figure(verdicts)

@@ -35,7 +35,7 @@ PARTS: dict[rulings.StatementWord, str] = {
 }
 
 
-def counted(statements: Sequence[rulings.Statement]) -> str:
+def counted(statements: Sequence[rulings.Statement], stand_in: bool = False) -> str:
     """The outcome as one sentence: "Of the original's 20 statements, 9 are supported, 4 are refuted, ..."."""
     words = [statement.word for statement in statements]
     parts = []
@@ -43,9 +43,20 @@ def counted(statements: Sequence[rulings.Statement]) -> str:
         n = words.count(word)
         verbs = {"is_": "is", "has": "has"} if n == 1 else {"is_": "are", "has": "have"}
         parts += [phrase.format(n=n, **verbs)] if n else []
-    if len(words) == 1:
-        return f"The original’s one statement here {parts[0].partition(' ')[2]}."
-    return f"Of the original’s {len(words)} statements, {wording.listed(parts)}."
+    openings = ["so far"] * any(statement.so_far for statement in statements) + ["on the stand-in"] * stand_in
+    subject = (
+        "of the original’s statements, the one here"
+        if len(words) == 1
+        else f"of the original’s {len(words)} statements"
+    )
+    rest = f" {parts[0].partition(' ')[2]}" if len(words) == 1 else f", {wording.listed(parts)}"
+    said = f"{', '.join([*openings, subject])}{rest}."
+    return said[0].upper() + said[1:]
+
+
+def measured(verdict: Verdict) -> str:
+    """What its number is of: "final validation loss"; "" of what no run is measured for."""
+    return verdict.claim.measure.name if isinstance(verdict.claim, Claim) else ""
 
 
 # ---- the figure -----------------------------------------------------------------------------------------
@@ -76,19 +87,25 @@ def _row(verdict: Verdict) -> "ClaimRow":
     assert found is not None
     number, _, interval = rulings.deciding(verdict).partition(" [")
     so_far = ", so far" if verdict.so_far else ""
+    low, high = (found.low, found.high) if _has_interval(verdict) else (np.nan, np.nan)
     return ClaimRow(
         title=f"{claim.id} {rulings.word(verdict)}{so_far}",
         note=re.sub(r" (?=[\d.])", "\N{NO-BREAK SPACE}", _note(verdict)),
         each=found.each,
         estimate=found.estimate,
-        low=found.low,
-        high=found.high,
+        low=low,
+        high=high,
         region=claim.region,
         bound=rulings.bound(verdict),
         none=_none(claim),
         told=(number, f"[{interval}" if interval else ""),
         log=claim.by_ratio,
     )
+
+
+def _has_interval(verdict: Verdict) -> bool:
+    """Whether there are seeds enough for one to be printed."""
+    return (verdict.n or 0) >= wording.FEWEST
 
 
 def _note(verdict: Verdict) -> str:
@@ -112,20 +129,22 @@ def _none(claim: Claim) -> tuple[float, str] | None:
 def _caption(drawn: Sequence[Verdict]) -> str:
     """What to see, from the numbers: which intervals lie wholly where their claim holds, which wholly outside."""
     places = ("wholly where the claim holds", "wholly outside", "across the bound")
-    sorted_out = {place: [each.claim.id for each in drawn if _place(each) == place] for place in places}
-    says = "; ".join(f"{place}: {wording.listed(ids)}" for place, ids in sorted_out.items() if ids)
+    sure = [each for each in drawn if _has_interval(each)]
+    sorted_out = {place: [each.claim.id for each in sure if _place(each) == place] for place in places}
+    said = "; ".join(f"{place}: {wording.listed(ids)}" for place, ids in sorted_out.items() if ids)
+    where = f"The interval lies {said}" if said else "Seeds, too few for intervals, and their mean"
     counts = sorted({each.n or 0 for each in drawn})
     n = wording.seeds(counts[-1]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
     scale = "Each row has its own scale"
     if any(each.claim.by_ratio for each in drawn):  # type: ignore[union-attr]
         scale += ", that of a ratio (×) a log scale"
-    return f"The interval lies {says}. {scale}. {_edges(drawn)}{n}."
+    return f"{where}. {scale}. {_edges(drawn)}{n}."
 
 
 def _place(verdict: Verdict) -> str:
     found, (low, high) = verdict.comparison, verdict.claim.region  # type: ignore[union-attr]
     assert found is not None
-    if found.low > low and found.high < high:
+    if found.low > low and (found.high < high or high == np.inf):
         return "wholly where the claim holds"
     return "wholly outside" if found.high < low or found.low > high else "across the bound"
 
@@ -204,9 +223,9 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         ("interval", f"{_level(found.level)}, {METHODS[found.method]}"),
         ("the claim holds", rulings.bound(verdict)),
         ("seeds", str(found.n)),
-        ("p, of the truth being the bound", wording.significant(found.p, 2)),
+        ("p, if the truth were on the bound", wording.significant(found.p, 2)),
         (f"seeds {side}", "" if verdict.p_better is None else wording.percent(verdict.p_better)),
-        ("on clothes like these", elsewhere(verdict)),
+        (f"on {_kind(verdict)} like these", elsewhere(verdict)),
         ("correlation of the pairs", "" if found.correlation is None else wording.fixed(found.correlation, 2)),
         ("decided", "before the runs (primary)" if claim.primary else "beyond what was said (exploratory)"),
     ]
@@ -214,8 +233,8 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 METHODS = {
-    "t": "Student’s t of the pairs",
-    "BCa": "bootstrap (BCa) of the pairs",
+    "t": "Student’s t",
+    "BCa": "bootstrap (BCa)",
     "ranks": "of the median, by ranks",
     "exact": "exact, of shares",
 }
@@ -233,7 +252,13 @@ def elsewhere(verdict: Verdict) -> str:
     factor, unit = (100.0, " points") if len(claim.sides) == 2 else (1.0, "")
     places = wording.decimals_for(factor * (scope.high - scope.low) / 2)
     estimate, low, high = (wording.fixed(factor * end, places) for end in (scope.estimate, scope.low, scope.high))
-    return f"{estimate}{unit} [{low}, {high}]"
+    return f"{estimate}{unit} [{low}, {high}], {_level(LEVEL)}"
+
+
+def _kind(verdict: Verdict) -> str:
+    """What the images show."""
+    names = [config.data for config in verdict.a.configs] if verdict.a else []
+    return {"fashion-mnist": "clothes", "mnist": "digits"}.get(names[0] if names else "", "images")
 
 
 def quoted(statement: rulings.Statement) -> str:
