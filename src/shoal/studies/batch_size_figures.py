@@ -11,7 +11,7 @@ import numpy as np
 from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, Quantity, each, single
+from shoal.studies.clauses import ACCURACY, LOSS, Quantity, each, single
 from shoal.studies.section import Figure
 
 SECONDS = Quantity("seconds", lambda curves: np.nansum(curves.seconds, axis=1))
@@ -54,29 +54,27 @@ def progress(group: Sequence[Curves]) -> list[Figure]:
     ]
 
 
-EPOCH, STEP, SECOND = "epoch", "step", "seconds of training"
 CLOCKS: dict[str, Callable[[Curves], np.ndarray]] = {
-    EPOCH: lambda curves: curves.epochs,
-    STEP: step_clock,
-    SECOND: second_clock,
+    "epoch": lambda curves: curves.epochs,
+    "step": step_clock,
+    "seconds of training": second_clock,
 }
 
 
-def _clocks(
-    name: str, metric: str, group: Sequence[Curves], caption: str, titles: Sequence[str] = tuple(CLOCKS), **look: Any
-) -> Figure:
-    """A metric by several clocks, side by side."""
+def _clocks(name: str, metric: str, group: Sequence[Curves], caption: str, **look: Any) -> Figure:
+    """A metric against epochs, steps and seconds, side by side."""
     from shoal import figures
 
     panels, listed = [], []
-    for x in titles:
-        lines = [(one.label, CLOCKS[x](one)[1:], getattr(one, metric)[:, 1:]) for one in group]
+    for x, of in CLOCKS.items():
+        lines = [(one.label, of(one)[1:], getattr(one, metric)[:, 1:]) for one in group]
         panels.append((f"by {x.partition(' ')[0].removesuffix('s')}", lines))
         listed += [{"clock": x, **row} for row in figures.curve_rows(lines, x="at", y=metric)]
+    titles = list(CLOCKS)
     chart = figures.multiples(
         panels, x_title=titles, y_title=metric.replace("_", " "), ordered=True, log_x=True, **look
     )
-    return Figure(name, chart, caption, listed, wide=len(titles) > 2)
+    return Figure(name, chart, caption, listed, wide=True)
 
 
 # ---- every step ---------------------------------------------------------------------------------------
@@ -102,17 +100,18 @@ def steps(group: Sequence[Curves]) -> Figure:
 # ---- what there is to balance -------------------------------------------------------------------------
 
 
-def balance(group: Sequence[Curves], accent: str) -> Figure:
-    """Validation loss against steps and against seconds, of batch sizes and of the runs beyond them.
+def balance(group: Sequence[Curves]) -> Figure:
+    """Validation loss against seconds of training: what a balance of speed and accuracy could be struck between."""
+    from shoal import figures
 
-    Args:
-        accent: the label of the one that is no step of the batch sizes.
-    """
+    lines = [(one.label, second_clock(one)[1:], one.validation_loss[:, 1:]) for one in group]
     caption = (
-        f"Validation loss against what it costs, of runs that were given more: at any time spent, the lowest line is "
-        f"the best buy. {_leaders(group)} {compose.seeds(group)}."
+        f"Validation loss against the time spent on it: whatever the time, the lowest line is the best buy. "
+        f"{_leaders(group)} It ends at {each(group, LOSS, 'at')}. {compose.seeds(group)}."
     )
-    return _clocks("batch-sizes-balance", "validation_loss", group, caption, (STEP, SECOND), log_y=True, accent=accent)
+    x, y = "seconds of training", "validation loss"
+    chart = figures.curves(lines, x_title=x, y_title=y, ordered=True, log_x=True, log_y=True)
+    return Figure("batch-sizes-balance", chart, caption, figures.curve_rows(lines, x="seconds", y="validation_loss"))
 
 
 def _leaders(group: Sequence[Curves]) -> str:

@@ -163,11 +163,10 @@ def _beyond(results: Results, found: dict[int, Curves]) -> list[Block]:
     if not small or not long.seeds or not fast.seeds:
         return []
     long = replace(long, label=f"batch 256, {long.config.epochs} epochs")
-    fast = replace(fast, label=f"batch 256, lr {fast.config.optimizer.lr:g}")
     lines = [curves for size, curves in found.items() if size != LARGE["batch_size"]]
     return [
         compose.paragraph(equal_steps(small, long), scaled(small, fast)),
-        batch_size_figures.balance([*lines, long, fast], fast.label),
+        batch_size_figures.balance([*lines, long]),
     ]
 
 
