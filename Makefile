@@ -4,6 +4,7 @@
 #   make report SEEDS=3 DATA=path OUT=dir   trains what the report needs and writes OUT/index.html
 #   make test                               runs the tests
 #   make bench                              times the engine beside PyTorch (installs it in .venv-bench)
+#   make replicate                          trains again what is published, and checks laws of training (minutes)
 #   make lint | sanitize | docs             checks; the native tests under sanitizers; the generated pages
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NATIVE := CMakeLists.txt $(wildcard native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp)
 
-.PHONY: report test bench lint sanitize docs clean
+.PHONY: report test bench replicate lint sanitize docs clean
 .DELETE_ON_ERROR:
 
 report: $(READY)
@@ -24,6 +25,9 @@ test: $(READY)
 
 bench: $(READY) .venv-bench/.ready
 	@$(BIN)/python benchmarks/speed.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+replicate: $(READY)
+	@$(BIN)/python benchmarks/replicate.py $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
