@@ -5,6 +5,7 @@ A shape is a function (config, seeds) -> final values; everything else about the
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from shoal.study import Config, Study
 CLASSES = 10
 
 
+@cache
 def dataset(name: str, train: int = 640, test: int = 100, stand_in: str = "") -> Dataset:
     """Noise with labels that go round, every class as often as any other."""
 

@@ -14,6 +14,7 @@ from shoal.analysis.statistics import mean_interval
 from shoal.studies import (
     batch_sizes,
     clauses,
+    corners,
     curvature,
     find,
     hidden_units,

@@ -14,7 +14,7 @@ from shoal.errors import StudyError
 from shoal.models import lenet, mlp, normal, softmax_regression, xavier_uniform
 from shoal.optimizers import SGD
 from shoal.probes.memory import ledger
-from shoal.studies import curvature, find, gradient_flow, memory, sections
+from shoal.studies import curvature, factorial, find, gradient_flow, memory, sections
 from shoal.studies.section import Block, Figure, Prose, Section, Table
 
 IDS = ["1.1", "1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "3.1", "3.2", "3.3"]
@@ -95,20 +95,27 @@ def test_hidden_units_include_one_256_and_no_hidden_layer():
     assert asked("2.2") == [(model.hash, SGD(lr=0.1), 256, 10, normal(0.01)) for model in models]
 
 
-def test_lenet_is_trained_as_the_original_must_have_been():
-    assert asked("3.1") == [(lenet().hash, SGD(lr=0.9), 256, epochs, xavier_uniform()) for epochs in (5, 10, 20)]
-    (trajectory,) = {point.config.trajectory for point in find("3.1").study.points}
+def test_lenet_is_trained_as_the_original_must_have_been_and_as_the_newer_edition_does():
+    *original, newer = asked("3.1")
+    assert original == [(lenet().hash, SGD(lr=0.9), 256, epochs, xavier_uniform()) for epochs in (5, 10, 20)]
+    assert newer == (lenet().hash, SGD(lr=0.1), 128, 5, xavier_uniform())
+    (trajectory,) = {point.config.trajectory for point in find("3.1").study.points[:3]}
     assert trajectory
 
 
-def test_the_factorial_crosses_pooling_with_three_ways_to_train():
-    ways = [("sigmoid", 0.9, 256), ("sigmoid", 0.1, 128), ("relu", 0.1, 128)]
-    expected = [
-        (lenet(name, pooling).hash, SGD(lr=lr), size, 20, xavier_uniform())
-        for name, lr, size in ways
+def test_the_two_networks_are_followed_by_a_factorial_with_rates_to_choose_from():
+    original, modified, *crossed = asked("3.2")
+    assert original == (lenet().hash, SGD(lr=0.9), 256, 20, xavier_uniform())
+    assert modified == (lenet("relu", "max").hash, SGD(lr=0.1), 128, 20, xavier_uniform())
+    assert crossed == [
+        (lenet(activation, pooling).hash, SGD(lr=lr), 128, 10, xavier_uniform())
+        for activation, rates in factorial.RATES.items()
         for pooling in ("avg", "max")
+        for lr in rates
     ]
-    assert asked("3.2") == expected
+    assert [point.config.holdout for point in find("3.2").study.points] == [0, 0, *[20_000] * 12]
+    for low, middle, high in factorial.RATES.values():
+        assert middle / low == pytest.approx(2) == high / middle
 
 
 def test_mnist_is_trained_as_the_modified_lenet_was():
@@ -143,7 +150,7 @@ CHAPTERS: dict[tuple[str, str], list[Block]] = {}
 PROBES: dict[str, dict[str, Any]] = {}
 """Probes depend on seeds and not on the outcome, so outcomes share them."""
 
-CHARTS = ("bars", "curves", "dots", "filters", "heatmap", "images", "lines", "multiples", "steps")
+CHARTS = ("bars", "curves", "dots", "filters", "heatmap", "images", "lines", "multiples", "steps", "tried")
 
 
 def imagined(section: Section, outcome: str, stand_in: str = "") -> Imagined:

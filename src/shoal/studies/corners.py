@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second half of section 3.2's chapter: which rate each corner of the factorial chose, whether it had a fair
+chance, and what each change does. The choice is the claims' own; nothing is chosen or judged here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from shoal import wording
+from shoal.analysis.curves import Curves
+from shoal.analysis.statistics import Summary, mean_interval
+from shoal.analysis.verdicts import outcome
+from shoal.studies import compose
+from shoal.studies.clauses import ACCURACY, magnitude, settled, summary, told
+from shoal.studies.factorial import CORNERS, EFFECTS, HELD_OUT, RATES, TEST, Corner, called, config, contrasts
+from shoal.studies.section import Block, Figure, Results, Table
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A corner whose rates have all been run, on the seeds that they share."""
+
+    name: str
+    rates: tuple[float, ...]
+    curves: tuple[Curves, ...]
+    """In the order of the rates."""
+    best: int
+    """Which of them the claims judge by: the best on the images held out."""
+    test: np.ndarray
+    """(n,): how that one does on the test images."""
+
+    @property
+    def rate(self) -> float:
+        return self.rates[self.best]
+
+    @property
+    def chosen(self) -> Curves:
+        return self.curves[self.best]
+
+    @property
+    def learnt(self) -> bool:
+        """Whether any run ended at the rate chosen: else every rate had runs that diverged."""
+        return bool(summary(self.chosen, ACCURACY).n)
+
+    @property
+    def edge(self) -> str:
+        """ "smallest" or "largest" where the rate chosen is at an end of those tried, beyond which a better may be."""
+        return {0: "smallest", len(self.rates) - 1: "largest"}.get(self.best, "")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(seed for seed in self.chosen.seeds if all(seed in one.seeds for one in self.curves))
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """(n, k): final accuracy on the images held out, a row per seed, a column per rate."""
+        rows = [[one.seeds.index(seed) for seed in self.seeds] for one in self.curves]
+        return np.array([ACCURACY.of(one)[row] for one, row in zip(self.curves, rows, strict=True)]).T
+
+
+def blocks(results: Results) -> list[Block]:
+    """The second half of the chapter: the design, and as soon as every rate has a run, choices and effects."""
+    every = {corner: _curves(corner, results) for corner in CORNERS}
+    ended = [one for curves in every.values() for one in curves if one.seeds]
+    tried = [found for corner, curves in every.items() if (found := _tried(corner, curves, results))]
+    if len(tried) < len(CORNERS):
+        count = sum(map(len, every.values()))
+        awaited = f"It is too early to choose: {len(ended)} of these {count} have a finished run."
+        return [compose.paragraph(_design(results), awaited, compose.diverged(ended))]
+    contrast = contrasts(results)
+    return [
+        compose.paragraph(_design(results), compose.diverged(ended), choice(tried)),
+        _figure(tried, compose.seeds(ended)),
+        _corner_table(tried),
+        compose.paragraph(causes(contrast)),
+        _effect_table(contrast),
+    ]
+
+
+def _curves(corner: Corner, results: Results) -> tuple[Curves, ...]:
+    """Of every rate that the corner tries, named as the chapter names it."""
+    return tuple(
+        replace(results.curves(**values), label=f"{called(corner)} at {values['lr']:g}")
+        for values in CORNERS[corner].among
+    )
+
+
+def _tried(corner: Corner, curves: tuple[Curves, ...], results: Results) -> Tried | None:
+    """None as long as the corner's rates share no seed."""
+    if not set.intersection(*(set(one.seeds) for one in curves)):
+        return None
+    judged = outcome(CORNERS[corner], TEST, results)
+    best = [one.config.hash for one in curves].index(judged.hashes[0])
+    return Tried(called(corner), RATES[corner[0]], curves, best, judged.values)
+
+
+def _design(results: Results) -> str:
+    shared = config("relu", "max", RATES["relu"][0])
+    images = len(results.dataset(shared.data).train)
+    return (
+        f"Which of the two changes does it? Activation and pooling are crossed, and each of the four networks gets the "
+        f"learning rate that is best for it, not for another: of three that are tried it is the one with the highest "
+        f"accuracy on {HELD_OUT:,} of the {images:,} training images, held out for that. The test images judge once "
+        f"the rates are chosen. Each network is trained on the other training images for "
+        f"{wording.count(shared.epochs, 'epoch')}, in batches of {shared.batch_size}."
+    )
+
+
+def choice(tried: Sequence[Tried]) -> str:
+    """Which rate each corner chose, and where a better one may lie beyond those tried."""
+    named = [f"{one.rate:g}{one.edge and f' (the {one.edge} tried)'} for {one.name}" for one in tried if one.learnt]
+    if not named:
+        return "Every run diverged: no rate is best."
+    said = f"The best rate is {wording.listed(named)}."
+    edges = [one.name for one in tried if one.learnt and one.edge]
+    if not edges:
+        return f"{said} Each lies between two that do worse."
+    return f"{said} For {wording.listed(edges)} a better rate may lie beyond those tried."
+
+
+def causes(contrast: Mapping[str, np.ndarray]) -> str:
+    """Which change does more, and whether one depends on the other, as far as the intervals tell."""
+    effects = {name: mean_interval(contrast[which]) for which, name in EFFECTS.items()}
+    if any(not one.n for one in effects.values()):
+        return "In every seed a run diverged: there is no effect to tell."
+    parts = [f"by {_effect(effects[name])} with {name}" for name in (EFFECTS["first"], EFFECTS["second"])]
+    depends = _depends(effects[EFFECTS["interaction"]])
+    larger = _larger(contrast["first"], contrast["second"])
+    return (
+        f"With each network at its own best rate, test accuracy changes {wording.listed(parts)}; {larger}. {depends}."
+    )
+
+
+def _larger(relu: np.ndarray, pool: np.ndarray) -> str:
+    with np.errstate(invalid="ignore"):
+        gap = mean_interval(np.abs(relu) - np.abs(pool))
+    if not gap.n or not settled(gap) or gap.mean == 0:
+        return "which of the two does more is not settled"
+    return f"{'the activation' if gap.mean > 0 else 'the pooling'} does more"
+
+
+def _depends(interaction: Summary) -> str:
+    if not settled(interaction) or interaction.mean == 0:
+        return f"What max pooling adds does not clearly depend on the activation ({wording.measured(interaction)})"
+    word = "more" if interaction.mean > 0 else "less"
+    return f"Max pooling adds {wording.measured(magnitude(interaction))} {word} with ReLU than with the sigmoid"
+
+
+def _effect(effect: Summary) -> str:
+    return wording.measured(effect) + ("" if settled(effect) else " (not clearly different from nothing)")
+
+
+# ---- what is shown ------------------------------------------------------------------------------------
+
+
+def _figure(tried: Sequence[Tried], n: str) -> Figure:
+    """Whether each corner had a fair chance: accuracy against every rate that was tried."""
+    from shoal import figures
+
+    drawn = [figures.Choice(one.name, one.rates, one.held_out, one.best) for one in tried]
+    best = [f"{told(one.chosen, ACCURACY)} with {one.name} at {one.rate:g}" for one in tried if one.learnt]
+    caption = (
+        f"Accuracy on the images held out at every learning rate tried, after {tried[0].chosen.config.epochs} epochs: "
+        f"a dot per seed, a line through the means, a disc at the rate that is chosen. There it is "
+        f"{wording.listed(best) if best else 'nowhere to be told: every run diverged'}. {n}."
+    )
+    chart = figures.tried(drawn, x_title="learning rate", y_title="accuracy on the images held out")
+    rows = [
+        {"network": one.name, "learning_rate": rate, "seed": seed, "held_out_accuracy": _plain(value)}
+        | {"chosen": rate == one.rate}
+        for one in tried
+        for rate, column in zip(one.rates, one.held_out.T, strict=True)
+        for seed, value in zip(one.seeds, column, strict=True)
+    ]
+    return Figure("relu-max-rates", chart, caption, rows)
+
+
+def _corner_table(tried: Sequence[Tried]) -> Table:
+    """A corner a row: what it tried and chose, and how it then does on the test images."""
+    lone = all(len(one.seeds) == 1 for one in tried)
+    body: list[list[str]] = []
+    records: list[dict[str, Any]] = []
+    for one in tried:
+        test = mean_interval(one.test)
+        cells = [one.name, ", ".join(f"{rate:g}" for rate in one.rates), f"{one.rate:g}" if one.learnt else "–"]
+        cells += [told(one.chosen, ACCURACY) if one.learnt else "diverged", wording.measured(test)]
+        body.append(cells if lone else [*cells, compose.deviation(test)])
+        parts = {f"test_accuracy_{part}": getattr(test, part) for part in ("n", "mean", "sd", "low", "high")}
+        record = {"network": one.name, "tried": list(one.rates), "chosen": one.rate, "edge": one.edge}
+        records.append(record | {"hash": one.chosen.config.hash} | parts)
+    columns = ["", "rates tried", "chosen", "held-out accuracy", "test accuracy"] + ([] if lone else ["sd"])
+    note = compose.spread_note([len(one.test) for one in tried])
+    caption = f"Each network at the rate chosen on the images held out, and what the test images then say. {note}"
+    return Table("relu-max-rates", columns, body, caption.strip(), records)
+
+
+def _effect_table(contrast: Mapping[str, np.ndarray]) -> Table:
+    """An effect a row: the mean with its interval and, of several seeds, the deviation."""
+    numbers = {name: mean_interval(contrast[which]) for which, name in EFFECTS.items()}
+    lone = all(one.n < 2 for one in numbers.values())
+    body, records = [], []
+    for name, one in numbers.items():
+        cells = [name, wording.measured(one)]
+        body.append(cells if lone else [*cells, compose.deviation(one)])
+        records.append({"effect": name} | {part: getattr(one, part) for part in ("n", "mean", "sd", "low", "high")})
+    caption = (
+        "The two-by-two factorial, paired by seed. An effect is a mean over both levels of the other change; the last "
+        "row is what max pooling adds with ReLU minus what it adds with the sigmoid."
+    )
+    note = compose.spread_note([record["n"] for record in records])
+    columns = ["", "effect on test accuracy"] + ([] if lone else ["sd"])
+    return Table("factorial", columns, body, f"{caption} {note}".strip(), records)
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
