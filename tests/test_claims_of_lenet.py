@@ -252,7 +252,9 @@ def test_the_choice_is_told_and_whether_it_is_at_the_edge():
     assert told(1).endswith("Each lies between two that do worse.")
     assert f"{rates[2]:g} (the largest tried) for ReLU + max pooling." in told(2)
     assert f"{rates[0]:g} (the smallest tried) for ReLU + average pooling" in told(0)
-    assert told(0).endswith("ReLU + max pooling a better rate may lie beyond those tried.")
+    assert " A better one may lie beyond those tried for sigmoid + average pooling, where at the next rate" in told(0)
+    assert "; for ReLU + max pooling, where at the next rate accuracy is .05" in told(0)
+    assert told(0).endswith("lower.")
 
 
 def test_the_chapter_s_effects_are_those_that_the_claims_judge():
@@ -260,7 +262,7 @@ def test_the_chapter_s_effects_are_those_that_the_claims_judge():
     shown = corners.contrasts(results)
     judged = {each.claim.id: each for each in judge(find("3.2").study.claims, results)}
     for id, which in (("18a", "first"), ("18c", "second"), ("18d", "interaction")):
-        np.testing.assert_array_equal(judged[id].comparison.each, shown[which])
+        np.testing.assert_allclose(judged[id].comparison.each, 100 * shown[which])
     np.testing.assert_allclose(shown["first"], 0.055, atol=1e-9)
     np.testing.assert_allclose(shown["second"], 0.025, atol=1e-9)
     np.testing.assert_allclose(shown["interaction"], 0.01, atol=1e-9)

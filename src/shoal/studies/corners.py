@@ -13,7 +13,7 @@ from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import Summary, mean_interval
 from shoal.analysis.verdicts import outcome
 from shoal.studies import compose
-from shoal.studies.clauses import ACCURACY, magnitude, settled, summary, told
+from shoal.studies.clauses import ACCURACY, apart, difference, magnitude, settled, summary, told
 from shoal.studies.factorial import CORNERS, EFFECTS, HELD_OUT, RATES, TEST, Corner, called, config, contrasts
 from shoal.studies.section import Block, Figure, Results, Table
 
@@ -114,10 +114,17 @@ def choice(tried: Sequence[Tried]) -> str:
     if not named:
         return "Every run diverged: no rate is best."
     said = f"The best rate is {wording.listed(named)}."
-    edges = [one.name for one in tried if one.learnt and one.edge]
+    edges = [one for one in tried if one.learnt and one.edge]
     if not edges:
         return f"{said} Each lies between two that do worse."
-    return f"{said} For {wording.listed(edges)} a better rate may lie beyond those tried."
+    beside = [f"{one.name}, where at the next rate accuracy is {_next(one)}" for one in edges]
+    return f"{said} A better one may lie beyond those tried for {'; for '.join(beside)}."
+
+
+def _next(one: Tried) -> str:
+    """How the only neighbour of a rate at the edge does, beside it: little says that the top is flat."""
+    neighbour = one.curves[1 if one.best == 0 else one.best - 1]
+    return apart(difference(neighbour, one.chosen, ACCURACY))
 
 
 def causes(contrast: Mapping[str, np.ndarray]) -> str:

@@ -64,11 +64,13 @@ CORNERS: dict[Corner, Chosen] = {
 EFFECTS = {
     "first": "ReLU in place of the sigmoid",
     "second": "max in place of average pooling",
-    "interaction": "both changes together beyond their sum",
+    "interaction": "both together, beyond the sum of each",
 }
 
 TEST = MEASURES["test-accuracy"]
-EFFECT = replace(TEST, name="effect on final test accuracy")
+EFFECT = replace(
+    TEST, name="effect on final test accuracy", unit="points", of=lambda curves, results: 100 * TEST.of(curves, results)
+)
 
 
 def effect(which: str) -> Combined:
@@ -143,4 +145,4 @@ CLAIMS = (
 
 def contrasts(results: Evidence) -> dict[str, np.ndarray]:
     """Main effects and interaction on test accuracy, a value per seed, by `EFFECTS`: what the claims judge."""
-    return {which: outcome(effect(which), EFFECT, results).values for which in EFFECTS}
+    return {which: outcome(effect(which), TEST, results).values for which in EFFECTS}
