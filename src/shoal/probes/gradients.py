@@ -58,8 +58,6 @@ class LayerGradient(TypedDict):
     """The same per parameter: norm / √size. Compares layers of different sizes."""
     weight_rms: float
     """Root mean square of the weight itself."""
-    output_rms: float
-    """Root mean square of what the layer puts out, before its activation."""
 
 
 def layer_gradients(
@@ -68,10 +66,6 @@ def layer_gradients(
     """The norms of every layer with weights, first to last; images uint8 (n, C, H, W), labels (n)."""
     weights = _double(model, tensors)
     grads = mean_gradient(model, weights, images, labels, scaling)
-    squares = np.zeros(len(model.layers))
-    for inputs, _ in _blocks(images, labels, scaling):
-        outputs = reference.forward(model, weights, inputs)[1:]
-        squares += [float((out**2).sum()) / out[0].size for out in outputs]
     learnt = [index for index, layer in enumerate(model.layers) if layer.parameters()]
     return [
         LayerGradient(
@@ -80,7 +74,6 @@ def layer_gradients(
             gradient_norm=float(np.linalg.norm(grads[f"{index}.weight"])),
             gradient_rms=_rms(grads[f"{index}.weight"]),
             weight_rms=_rms(weights[f"{index}.weight"]),
-            output_rms=float(np.sqrt(squares[index] / len(labels))),
         )
         for number, index in enumerate(learnt, start=1)
     ]

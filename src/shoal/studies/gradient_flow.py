@@ -16,7 +16,7 @@ from shoal.engines import scaling
 from shoal.studies.section import Results
 
 MOMENTS = {"start": "before training", "end": "after training"}
-PROBED_IMAGES = 2_000
+PROBED_IMAGES = 1_000
 """Gradients are measured on so many training images, the first ones."""
 
 SAYS = "Vanishing Gradients with Sigmoid"
@@ -33,7 +33,7 @@ def gradient_norms(results: Results, curves: Curves, moment: str) -> np.ndarray:
         if moment == "end" and lost is not None:
             measured.append([np.nan] * (len(curves.config.model.parameters()) // 2))
             continue
-        key = f"layer-gradients/{curves.config.hash}/{seed}/{moment}"
+        key = f"layer-gradients/{PROBED_IMAGES}/{curves.config.hash}/{seed}/{moment}"
         measured.append(results.probe(key, partial(_norms, results, curves, seed, moment)))
     return np.array(measured, float)
 
@@ -57,7 +57,7 @@ def fading(moment: str) -> Measure:
         with np.errstate(divide="ignore", invalid="ignore"):
             return metrics.worst(norms[:, -1] / norms[:, 0])
 
-    name = f"gradient of the last layer over that of the first, {MOMENTS[moment]},"
+    name = f"fading of the gradient from the last layer to the first {MOMENTS[moment]}"
     return Measure(name, of, scale="ratio", deep=True)
 
 

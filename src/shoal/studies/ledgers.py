@@ -156,15 +156,15 @@ FACTS = (
     Fact(
         "13d",
         f"… {TIMES} …",
-        f"It can: at least one of the {len(CASES)} combinations of model, batch size and optimizer here takes more "
+        f"At least one of the {len(CASES)} combinations of model, batch size and optimizer here takes more "
         f"than {SEVERAL:g} times the memory of prediction, by the ledger and by the measured peak.",
         _somewhere,
     ),
     Fact(
         "13e",
         f"… {TIMES} …",
-        f"And does so mostly: more than half of the {len(CASES)} combinations take more than {SEVERAL:g} times the "
-        "memory of prediction, by the ledger and by the measured peak.",
+        f"More than half of the {len(CASES)} combinations of model, batch size and optimizer here take more than "
+        f"{SEVERAL:g} times the memory of prediction, by the ledger and by the measured peak.",
         _mostly,
     ),
     Fact(

@@ -38,8 +38,8 @@ def _ever_rose(metric: str) -> Measure:
     def of(curves: Curves) -> np.ndarray:
         return np.where(metrics.rises(getattr(curves, metric)) == 0, 0.0, 1.0)
 
-    name = f"share of runs whose {metric.replace('_', ' ')} rose in some epoch after the first"
-    return Measure(name, of, epochs=2, outcome=True)
+    loss = {"train_loss": "training loss"}.get(metric, "validation loss")
+    return Measure(f"share of runs whose {loss} rose in some epoch after the first", of, epochs=2, outcome=True)
 
 
 def _all_dead(curves: Curves, results: Results) -> np.ndarray:
@@ -47,7 +47,9 @@ def _all_dead(curves: Curves, results: Results) -> np.ndarray:
     return np.where(MEASURES["dead-units"].values(curves, results) == 1, 1.0, 0.0)
 
 
-LATE_LOSS = Measure("final validation loss over that after epoch 1,", _late_against_early, scale="ratio", epochs=2)
+LATE_LOSS = Measure(
+    "share of the validation loss after epoch 1 that is left at the end", _late_against_early, scale="ratio", epochs=2
+)
 LATE_RISE = Measure("rise of validation accuracy after epoch 1", _rise_after_first, rising=True, epochs=2)
 GAIN = Measure("gain of validation accuracy from before training to the end", _gain, rising=True)
 ALL_DEAD = Measure("share of runs without a living hidden unit", _all_dead, deep=True, outcome=True)
@@ -77,8 +79,8 @@ CLAIMS = (
     Claim(
         "11c",
         STEADY,
-        "It does so at every step of the way: in more than half of the runs, no epoch after the first ends with a "
-        "higher validation loss than the one before.",
+        "With 256 units validation loss falls at every step of the way: in more than half of the runs, no epoch after "
+        "the first ends with a higher one than the epoch before.",
         _ever_rose("validation_loss"),
         WIDE,
         0.5,
@@ -87,8 +89,8 @@ CLAIMS = (
     Claim(
         "11d",
         STEADY,
-        "And without swaying: after the first epoch, validation loss with 256 units never rises by 5% or more above "
-        "its earlier low.",
+        "With 256 units validation loss does not sway: after the first epoch, the furthest that it ever rises above "
+        "its earlier low is less than 5%, on average over the runs.",
         "rebound",
         WIDE,
         0.05,
@@ -97,8 +99,8 @@ CLAIMS = (
     Claim(
         "11e",
         STEADY,
-        "Training loss, too, falls at every step of the way: in more than half of the runs with 256 units, no epoch "
-        "after the first has a higher training loss than the one before.",
+        "With 256 units training loss falls at every step of the way: in more than half of the runs, no epoch after "
+        "the first has a higher one than the epoch before.",
         _ever_rose("train_loss"),
         WIDE,
         0.5,
