@@ -192,7 +192,7 @@ class StoredResults:
     def _curves(self, point: Point) -> Curves:
         ended = [history for history in self.histories(point.config) if self._is_whole(history)]
         epochs = point.config.epochs
-        steps = steps_per_epoch(point.config, self.dataset(point.config.data)) * epochs
+        steps = self._steps(point.config, ended)
         columns = {name: _rows([_outcome(history, name) for history in ended], epochs + 1) for name in METRICS}
         return Curves(
             config=point.config,
@@ -202,6 +202,13 @@ class StoredResults:
             step_losses=_rows([history.step_losses for history in ended], steps),
             diverged_at=tuple(history.diverged_at for history in ended),
         )
+
+    def _steps(self, config: Config, ended: Sequence[History]) -> int:
+        """How many a whole run has: as many as one that is there, or else as the data says."""
+        whole = next((history for history in ended if history.diverged_at is None), None)
+        if whole:
+            return len(whole.step_losses)
+        return steps_per_epoch(config, self.dataset(config.data)) * config.epochs
 
 
 def _outcome(history: History, metric: str) -> np.ndarray:

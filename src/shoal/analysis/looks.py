@@ -20,6 +20,11 @@ def look(n: int, looks: Sequence[int] = LOOKS) -> int | None:
     return max((at for at in looks if at <= n), default=None)
 
 
+def planned(most: int) -> tuple[int, ...]:
+    """The looks of a study that ends with so many seeds: every ten, and the last; `LOOKS` for 30."""
+    return (*range(LOOKS[0], most, LOOKS[0]), most)
+
+
 @lru_cache(maxsize=32)
 def shared_level(looks: tuple[int, ...] = LOOKS, level: float = 0.95) -> float:
     """The confidence level of every look that makes the level of all together ``level``: .978 for 10, 20, 30.

@@ -40,9 +40,9 @@ def judge_by_looks(
         return judge(claims, evidence, asked=len(seeds))
     standing: dict[str, Verdict] = {}
     for at in looks:
-        waiting = [claim for claim in claims if claim.id not in standing or not settled(standing[claim.id])]
-        level = family_level(sum(isinstance(claim, Claim) and claim.primary for claim in waiting), tuple(looks))
-        found = judge(waiting, evidence.on_seeds(seeds[:at]), asked=at, level=level)
+        still = [claim for claim in claims if claim.id not in standing or not settled(standing[claim.id])]
+        level = family_level(sum(isinstance(claim, Claim) and claim.primary for claim in still), tuple(looks))
+        found = judge(still, evidence.on_seeds(seeds[:at]), asked=at, level=level)
         if any(verdict.n is not None and verdict.n < at for verdict in found):
             return _in_order(claims, {verdict.claim.id: _so_far(verdict) for verdict in found} | standing)
         later = at < looks[-1]
@@ -52,7 +52,12 @@ def judge_by_looks(
 
 def settled(verdict: Verdict) -> bool:
     """Whether no further seed is asked to change it: it is decided, or needs none."""
-    return verdict.n is None or verdict.word in ("supported", "refuted")
+    return verdict.n is None or (verdict.word in ("supported", "refuted") and not verdict.so_far)
+
+
+def waiting(verdicts: Sequence[Verdict], at: int) -> list[Verdict]:
+    """Those that ask for a look at so many seeds: open ones that were judged by fewer."""
+    return [verdict for verdict in verdicts if not settled(verdict) and (verdict.n or 0) < at]
 
 
 def _so_far(verdict: Verdict) -> Verdict:

@@ -11,9 +11,11 @@ import click
 
 from shoal import __version__
 from shoal.cli.about import data, doctor
+from shoal.cli.compare import compare
 from shoal.cli.report import report
 from shoal.cli.stored import export, list_runs, show
 from shoal.cli.training import plan, run
+from shoal.cli.verify import verify
 from shoal.errors import ShoalError
 
 INTERRUPTED = 130
@@ -36,7 +38,7 @@ def shoal() -> None:
     """
 
 
-for command in (report, run, plan, list_runs, show, export, data, doctor):
+for command in (report, run, plan, verify, compare, list_runs, show, export, data, doctor):
     shoal.add_command(command)
 
 

@@ -9,10 +9,13 @@ import click
 
 from shoal.cli.options import Setting, as_json, seeds_option, shared
 from shoal.cli.text import columns, print_json
+from shoal.cli.verdicts import print_short, say, tally
+from shoal.cli.verify import judge_case, of_study
 from shoal.errors import StudyError
 
 if TYPE_CHECKING:
     from shoal.analysis.curves import Curves
+    from shoal.analysis.verdicts import Verdict
     from shoal.data import Dataset
     from shoal.study import Study
 
@@ -47,7 +50,9 @@ def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
                 screen.say("Stopped. What was trained is stored; the same command goes on from there.")
                 raise
         found = {each.name: StoredResults(store, each, data, engine, seeds=asked).all() for each in studies}
-    _print_results(found, as_json)
+        cases = [of_study(each) for each in studies if each.claims]
+        verdicts = {case.section: judge_case(case, store, engine, data, seeds).verdicts for case in cases}
+    _print_results(found, verdicts, as_json)
     return DIVERGED if outcome.diverged else 0
 
 
@@ -123,14 +128,22 @@ def _optimizer(spec: Any) -> str:
     return f"{type(spec).__name__} {spec.lr:g}"
 
 
-def _print_results(found: "Mapping[str, list[Curves]]", as_json: bool) -> None:
+def _print_results(
+    found: "Mapping[str, list[Curves]]", verdicts: "Mapping[str, tuple[Verdict, ...]]", as_json: bool
+) -> None:
     rows = {name: [_result(curves) for curves in points] for name, points in found.items()}
     if as_json:
-        return print_json("run", studies=rows)
+        from shoal import rulings
+
+        claims = [rulings.record(one, name) for name, those in verdicts.items() for one in those]
+        return print_json("run", studies=rows, claims=claims)
     for name, results in rows.items():
         click.echo(f"\n{name}")
         head = ("", "n", "validation loss", "validation accuracy", "diverged", "config")
         click.echo(columns(head, [_cells(result) for result in results], right=(1,)))
+        if name in verdicts:
+            say(f"\n{tally(verdicts[name])}")
+            print_short(verdicts[name])
     return None
 
 
