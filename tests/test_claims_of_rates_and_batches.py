@@ -203,8 +203,8 @@ def test_the_best_buy_is_the_lowest_line_of_its_time():
         small = curves(points[0].config, label="small", spread=0.0)
         return batch_size_figures._leaders([small, curves(points[2].config, label="large", spread=0.0, **other)])
 
-    assert "it is large throughout." in best(loss=0.3)
-    assert "it is small throughout." in best(loss=0.8)
-    assert re.search(r"it is large at first, from [\d.]+ s on small\.$", best(loss=0.6, seconds=0.5))
+    assert "that is large throughout." in best(loss=0.3)
+    assert "that is small throughout." in best(loss=0.8)
+    assert re.search(r"that is large at first, from [\d.]+ s on small\.$", best(loss=0.6, seconds=0.5))
     assert "no time in common" in best(seconds=100.0)
     assert "or a run diverged" in best(diverged=(0, 1, 2))

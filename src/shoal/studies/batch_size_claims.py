@@ -38,13 +38,13 @@ AFTER_STEPS = Measure(
     "validation loss after as many steps as batch 32 takes in an epoch", _after_steps, "nats", scale="ratio", deep=True
 )
 """By straight lines between epochs, where an epoch ends at another step."""
-LOWER = Measure("share of runs that end more than 0.5 points of accuracy below", MEASURES["accuracy"].of, outcome=True)
+LOWER = Measure("share of runs whose accuracy ends more than 0.5 points lower", MEASURES["accuracy"].of, outcome=True)
 """What `far_below` makes of two accuracies."""
 
 CLAIMS: tuple[Sentence, ...] = (
     Claim(
         "4a",
-        "Small batch (32): faster initial convergence",
+        "Small batch (32): faster initial convergence …",
         "After one epoch validation loss at batch 32 is more than 5% below that at batch 256.",
         at(1),
         SMALL,
@@ -54,7 +54,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "4b",
-        "Small batch (32): faster initial convergence",
+        "Small batch (32): faster initial convergence …",
         "After equally many steps, as many as batch 32 takes in its first epoch, validation loss at batch 32 is more "
         "than 5% below that at batch 256.",
         AFTER_STEPS,
@@ -65,7 +65,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "4c",
-        "Small batch (32): … noisy loss curves",
+        "… noisy loss curves …",
         "In the last epoch the training loss scatters from step to step more than 1.5 times as much at batch 32 as at "
         "batch 256.",
         "step-noise",
@@ -76,7 +76,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "4d",
-        "Small batch (32): faster initial convergence",
+        "Small batch (32): faster initial convergence …",
         "In seconds of training on one machine, batch 32 gets to the validation loss at which batch 256 ends more than "
         "1.25 times as fast as it.",
         time_to_loss_of(LARGE, "batch 256", EPOCHS, "seconds"),
@@ -94,7 +94,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "6a",
-        "Large batch (256): stable curves",
+        "Large batch (256): stable curves …",
         "At batch 256 validation loss, after the first epoch, never rises more than 5% above its earlier low.",
         "rebound",
         LARGE,
@@ -103,7 +103,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "6b",
-        "Large batch (256): … slightly slower early improvement",
+        "… slightly slower early improvement …",
         "After one epoch validation loss at batch 256 is more than 5% above that at batch 128.",
         at(1),
         LARGE,
@@ -113,7 +113,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "6c",
-        "Large batch (256): … sometimes lower final accuracy",
+        "… sometimes lower final accuracy",
         "After 10 epochs, in more than a quarter of runs, accuracy at batch 256 is more than 0.5 points below that at "
         "batch 32.",
         LOWER,
@@ -123,7 +123,7 @@ CLAIMS: tuple[Sentence, ...] = (
     *(
         Claim(
             id,
-            "Large batch (256): … sometimes lower final accuracy",
+            "… sometimes lower final accuracy",
             f"With {given}, accuracy at batch 256 ends on average more than 0.5 points below that at batch 32.",
             "accuracy",
             other,

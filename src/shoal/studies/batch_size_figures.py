@@ -127,7 +127,7 @@ def _leaders(group: Sequence[Curves]) -> str:
     turns = [(label, next(part)[0]) for label, part in groupby(zip(times, lowest, strict=True), lambda at: at[1])]
     span = f"between {wording.duration(start)} and {wording.duration(end)}, while all are under way,"
     run = "its one run" if single(group) else "the mean"
-    return f"By {run}, {span} it is {_turns(turns)}."
+    return f"By {run}, {span} that is {_turns(turns)}."
 
 
 def _turns(turns: Sequence[tuple[str, float]]) -> str:

@@ -21,7 +21,7 @@ RISES = f"validation loss, after the first epoch, rises more than {SWAY:g}% abov
 CLAIMS = (
     Claim(
         "1a",
-        "Small LR (0.001): very slow convergence",
+        "Small LR (0.001): very slow convergence …",
         f"At lr 0.001 the validation loss that lr 0.05 has after {HALF} epochs takes more than 10 times as many epochs "
         f"as at lr 0.05; a run that is not there after {LONG['epochs']} epochs counts as {LONG['epochs']}.",
         time_to_loss_of_at_least({"lr": 0.05}, "lr 0.05", HALF),
@@ -32,7 +32,7 @@ CLAIMS = (
     ),
     Claim(
         "1b",
-        "Small LR (0.001): … high validation loss",
+        "… high validation loss",
         "After 10 epochs validation loss at lr 0.001 is more than 5% above that at lr 0.05.",
         "loss",
         SLOW,
@@ -42,7 +42,7 @@ CLAIMS = (
     ),
     Claim(
         "2a",
-        "Medium LR (0.05–0.1, .05): fast convergence",
+        "Medium LR (0.05–0.1, .05): fast convergence …",
         "Both lr 0.05 and lr 0.1 get to the validation loss that lr 0.001 has after 10 epochs more than 1.25 times as "
         "fast as it.",
         time_to_loss_of(SLOW, "lr 0.001", 10),
@@ -53,7 +53,7 @@ CLAIMS = (
     ),
     Claim(
         "2b",
-        "Medium LR (0.05–0.1, .05): … lowest validation loss",
+        "… lowest validation loss …",
         "After 10 epochs the better of lr 0.05 and lr 0.1 has a validation loss more than 5% below that of every other "
         "rate here: 0.001, 0.12, 0.2, 0.5 and 1.",
         "loss",
@@ -64,7 +64,7 @@ CLAIMS = (
     ),
     Claim(
         "2c",
-        "Medium LR (0.05–0.1, .05): … stable training",
+        "… stable training",
         f"Neither at lr 0.05 nor at lr 0.1 does validation loss, after the first epoch, ever rise more than {SWAY:g}% "
         f"above its earlier low.",
         "rebound",
@@ -95,7 +95,7 @@ CLAIMS = (
     *(
         Claim(
             f"3{letter}",
-            "Large LR (>0.1, …): unstable, swaying validation loss",
+            "Large LR (>0.1, .12): unstable, swaying validation loss",
             f"At lr {lr:g} {RISES}.",
             "rebound",
             {"lr": lr},
