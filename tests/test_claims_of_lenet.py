@@ -178,7 +178,6 @@ def test_a_rising_loss_is_overfitting_only_while_training_loss_falls():
 
 
 def test_runs_that_diverge_are_no_sign_of_overfitting():
-    assert verdict("16b", everywhere(diverged=SEEDS), slopes(0.01, -0.01)).word == "supported"  # bent after diverging
     assert verdict("16b", everywhere(diverged=SEEDS)).word == "refuted"
 
 
@@ -188,8 +187,8 @@ def test_the_newer_edition_is_told_beside_the_older_one():
     )
     said = lenet_epochs.edition(newer, older)
     assert "learning rate of 0.1 and batches of 128" in said
-    assert "after 5 epochs: beside that with 0.9 and 256 it is .6" in said
-    assert said.endswith("lower.")
+    assert "after 5 epochs: accuracy is .6" in said
+    assert said.endswith(" lower with 0.1 and 128 than with 0.9 and 256.")
     assert lenet_epochs.edition(newer, None).endswith("after 5 epochs.")
     assert lenet_epochs.edition(replace(newer, seeds=()), older) == ""
 

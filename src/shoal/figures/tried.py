@@ -15,6 +15,8 @@ from shoal.figures.strokes import End, band, ink, strokes
 
 APART = 9
 """Pixels between the dots of two groups that tried the same."""
+DOT = 3
+"""A dot covers as much as so many points of a line."""
 
 
 class Choice(NamedTuple):
@@ -43,15 +45,16 @@ def tried(
     frame = Frame(width or theme.COLUMN - 60, height or 280, x_title, y_title, *reach, log_x=True, x_ticks=every)
     colour = palette([one.label for one in choices], False, None)
     means = [one.means for one in choices]
-    layers = strokes(frame, means, colour)
-    layers += [_seeds(frame, choices, colour), _best(frame, choices, colour)]
-    layers += inner_labels(frame, _ends(frame, choices, colour), ink(frame, means))
+    dots = _dots(frame, choices, colour)
+    covered = np.array([[dot["x"], frame.row(dot["y"])] for dot in dots for _ in range(DOT)]).reshape(-1, 2)
+    layers = [*strokes(frame, means, colour), _seeds(frame, dots), _best(frame, choices, colour)]
+    layers += inner_labels(frame, _ends(frame, choices, colour), np.concatenate([ink(frame, means), covered]))
     chart = alt.layer(*layers, *frame.headings(), width=frame.width, height=frame.height)
     return finish(chart)  # type: ignore[no-any-return]
 
 
-def _seeds(frame: Frame, choices: Sequence[Choice], colour: Any) -> alt.Chart:
-    """Dots of groups that tried the same settings stand side by side."""
+def _dots(frame: Frame, choices: Sequence[Choice], colour: Any) -> Rows:
+    """A dot per seed, at pixels from the left; groups that tried the same settings stand side by side."""
     rows: Rows = []
     for one in choices:
         alike = [other.label for other in choices if tuple(other.x) == tuple(one.x)]
@@ -62,7 +65,11 @@ def _seeds(frame: Frame, choices: Sequence[Choice], colour: Any) -> alt.Chart:
             for value in column
             if np.isfinite(value)
         ]
-    mark: alt.Chart = alt.Chart(table(rows)).mark_point(size=26, filled=False, strokeWidth=1.1, opacity=0.8, clip=True)
+    return rows
+
+
+def _seeds(frame: Frame, dots: Rows) -> alt.Chart:
+    mark: alt.Chart = alt.Chart(table(dots)).mark_point(size=26, filled=False, strokeWidth=1.1, opacity=0.8, clip=True)
     pixels = alt.X("x", type="quantitative", scale=None, axis=None)
     return mark.encode(x=pixels, y=frame.y(), color=shade())
 

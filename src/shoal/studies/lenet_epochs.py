@@ -20,7 +20,6 @@ from shoal.studies.clauses import (
     LAST,
     LOSS,
     Quantity,
-    apart,
     changed,
     difference,
     each,
@@ -28,6 +27,7 @@ from shoal.studies.clauses import (
     settled,
     slopes,
     told,
+    versus,
 )
 from shoal.studies.section import Block, Results, Section
 from shoal.study import Config, Grid, Study
@@ -163,13 +163,18 @@ def edition(newer: Curves, older: Curves | None) -> str:
         return ""
     of = newer.config
     said = (
-        f"With a learning rate of {of.optimizer.lr:g} and batches of {of.batch_size}, as in the textbook's newer "
-        f"edition, validation accuracy is {told(newer, ACCURACY)} after {wording.count(of.epochs, 'epoch')}"
+        f"Trained as in the textbook's newer edition, with a learning rate of {of.optimizer.lr:g} and batches of "
+        f"{of.batch_size}, it has a validation accuracy of {told(newer, ACCURACY)} after "
+        f"{wording.count(of.epochs, 'epoch')}"
     )
-    if older is None or not difference(newer, older, ACCURACY).n:
+    if older is None:
         return f"{said}."
-    gap = apart(difference(newer, older, ACCURACY))
-    return f"{said}: beside that with {older.config.optimizer.lr:g} and {older.config.batch_size} it is {gap}."
+    gap = difference(newer, older, ACCURACY)
+    return f"{said}: {versus(gap, 'accuracy', f'with {_rate(newer)}', f'with {_rate(older)}')}."
+
+
+def _rate(curves: Curves) -> str:
+    return f"{curves.config.optimizer.lr:g} and {curves.config.batch_size}"
 
 
 def levels(group: list[Curves]) -> str:

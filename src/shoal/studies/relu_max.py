@@ -152,7 +152,7 @@ def _accuracy(original: Curves, modified: Curves) -> Figure:
         f"Validation accuracy, which ends {compose.spread(group, ACCURACY, 'with')}. "
         f"{'The dashed line is where the original ends. ' if end.n else ''}{compose.seeds(group)}."
     )
-    rules = [(end.mean, "the original's end")] if end.n else []
+    rules = [(end.mean, "")] if end.n else []
     return compose.epoch_figure("relu-max-accuracy", "validation_accuracy", group, caption, since=1, y_rules=rules)
 
 
