@@ -71,6 +71,8 @@ TEN = seeds(0.8, 0.01, index=7)
         (0.000, 0.002, "refuted", "equal"),
         (-0.020, 0.002, "refuted", "opposite"),
         (-0.003, 0.008, "refuted", "less"),
+        (0.002, 0.001, "refuted", "less"),
+        (-0.002, 0.001, "refuted", "opposite"),
         (0.006, 0.004, "inconclusive", ""),
     ],
 )
@@ -78,6 +80,11 @@ def test_a_difference_gives_each_word(apart, sd, word, how):
     verdict = one(claim(), TEN + seeds(apart, sd), TEN)
     assert (verdict.word, verdict.how) == (word, how)
     assert verdict.n == 10
+
+
+def test_six_times_is_not_equal_where_ten_times_was_claimed():
+    verdicts = [one(claim(LOSS, margin="10x"), TEN * seeds(ratio), TEN) for ratio in (6, 1, 1 / 6)]
+    assert [verdict.how for verdict in verdicts] == ["less", "equal", "opposite"]
 
 
 @pytest.mark.parametrize(("ratio", "word", "how"), [(1.2, "supported", ""), (1.0, "refuted", "equal")])
@@ -291,3 +298,9 @@ def test_the_best_of_several_is_taken_seed_by_seed():
 def test_sides_are_called_what_the_claim_calls_them():
     verdict = one(claim(called=("the new", "the old")), TEN, TEN)
     assert (verdict.a.label, verdict.b.label) == ("the new", "the old")
+
+
+@pytest.mark.parametrize(("direction", "a"), [("above", [np.inf] * 10), ("below", [0.0] * 10)])
+def test_what_has_no_end_lies_in_a_region_that_has_none(direction, a):
+    """A run that never arrives takes more than ten times as long as one that does."""
+    assert one(claim(LOSS, margin="10x", direction=direction), np.array(a), seeds(1.0)).word == "supported"

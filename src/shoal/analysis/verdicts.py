@@ -62,7 +62,8 @@ class Verdict:
     claim: Sentence
     word: Word
     how: How = ""
-    """Of what is refuted: "equal" within the margin, "opposite", or "less" than the margin (of a constant: "")."""
+    """Of what is refuted: "equal" (no difference, within the margin), "opposite", or "less" than the margin; of a
+    constant or a range ""."""
     comparison: Comparison | None = None
     """At the level that the study's other claims leave; its margin is the end of the region that decides."""
     p_better: float | None = None
@@ -244,7 +245,8 @@ def _word(claim: Claim, found: Comparison, better: float) -> Word:
         return "inconclusive"
     if found.high < low or found.low > high:
         return "refuted"
-    inside = found.low > low and found.high < high
+    endless = low == -np.inf or (claim.by_ratio and not low)  # an interval may reach as far as its region does
+    inside = (endless or found.low > low) and (high == np.inf or found.high < high)
     own = claim.measure.outcome and claim.constant is not None  # a bound on a share of seeds says itself how many
     return "supported" if inside and (own or better >= BETTER) else "inconclusive"
 
@@ -267,7 +269,6 @@ def _how(claim: Claim, found: Comparison) -> How:
         return ""
     by = claim.margin.of(claim.measure)
     none, least = (1.0, 1 / by) if claim.by_ratio else (0.0, -by)
-    if least < found.low and found.high < by:
-        return "equal"
-    beyond = found.high < none if claim.direction == "above" else found.low > none
-    return "opposite" if beyond else "less"
+    if found.high < none if claim.direction == "above" else found.low > none:
+        return "opposite"
+    return "equal" if least < found.low <= none <= found.high < by else "less"

@@ -8,7 +8,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import altair as alt
@@ -56,6 +56,12 @@ class ClaimRow:
     log: bool = False
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """Of the region, minus infinity where it goes down to a ratio of nothing."""
+        low, high = self.region
+        return (-inf if self.log and low <= 0 else low), high
+
+    @property
     def frame(self) -> Frame:
         """Its own plane: everything finite that is drawn in it, with a little room."""
         marks = [self.low, self.high, self.estimate, *self.region, *([self.none[0]] if self.none else [])]
@@ -99,10 +105,10 @@ def _spelled(value: float) -> float | str:
 def _row(draw: "_Canvas", row: ClaimRow, top: float) -> None:
     """The plane of one claim, and its words."""
     right, middle = WIDTH - RIGHT, top + BAND / 2
-    ends = [row.at(end) for end in row.region]
+    ends = [row.at(end) for end in row.ends]
     draw.area(ends[0], ends[1], top, top + BAND)
     draw.line(LEFT, top + BAND, right, top + BAND, "grid", 1)
-    for end, place in zip(row.region, ends, strict=True):
+    for end, place in zip(row.ends, ends, strict=True):
         if isfinite(end):
             draw.line(place, top, place, top + BAND + 3, REGION, 1.2)
     if row.none:
@@ -151,12 +157,12 @@ def _interval(draw: "_Canvas", row: ClaimRow, y: float) -> None:
 
 def _feet(draw: "_Canvas", row: ClaimRow, y: float) -> None:
     """Below the plane: the bound in words, on the side where the claim would hold, and no difference beside it."""
-    low, high = (row.at(end) for end in row.region)
+    low, high = (row.at(end) for end in row.ends)
     wide = LETTER * len(row.bound)
-    if isfinite(row.region[0]) and isfinite(row.region[1]):
+    if isfinite(row.ends[0]) and isfinite(row.ends[1]):
         start = (low + high) / 2 - wide / 2
     else:
-        start = low if isfinite(row.region[0]) else high - wide
+        start = low if isfinite(row.ends[0]) else high - wide
     start = min(max(start, LEFT), WIDTH - RIGHT - wide)
     draw.text(start, y, row.bound, colour=theme.text_of(REGION), size=10.5)
     if not row.none:

@@ -144,7 +144,8 @@ def _caption(drawn: Sequence[Verdict]) -> str:
 def _place(verdict: Verdict) -> str:
     found, (low, high) = verdict.comparison, verdict.claim.region  # type: ignore[union-attr]
     assert found is not None
-    if found.low > low and (found.high < high or high == np.inf):
+    endless = low == -np.inf or (verdict.claim.by_ratio and not low)  # type: ignore[union-attr]
+    if (endless or found.low > low) and (high == np.inf or found.high < high):
         return "wholly where the claim holds"
     return "wholly outside" if found.high < low or found.low > high else "across the bound"
 
@@ -262,6 +263,9 @@ def _kind(verdict: Verdict) -> str:
 
 
 def quoted(statement: rulings.Statement) -> str:
-    """The original's words of all its parts, joined by an ellipsis where something between them is left out."""
-    words = " … ".join(dict.fromkeys(verdict.claim.says for verdict in statement.verdicts))
-    return re.sub(r"(?:\s*…){2,}\s*", " … ", words)
+    """The original's words on all parts that count, each once, an ellipsis where something between is left out."""
+    told: list[str] = []
+    for verdict in statement.deciders:
+        fragments = (fragment.strip() for fragment in verdict.claim.says.split("…"))
+        told += [fragment for fragment in fragments if fragment and fragment not in " ".join(told)]
+    return " … ".join(told)
