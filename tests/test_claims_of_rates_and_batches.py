@@ -59,7 +59,7 @@ SUPPORTED = {
     "6e": {RATE_SCALED: {"accuracy": 0.7}},
 }
 REFUTED = {
-    "1a": ({LONG: {"loss": 0.5}}, "equal"),
+    "1a": ({LONG: {"loss": 0.5}}, "less"),
     "1b": ({}, "equal"),
     "2a": ({"lr_0_1": {"loss": 0.9}}, "opposite"),
     "2b": ({"lr_0_12": {"loss": 0.4}}, "opposite"),
@@ -69,9 +69,9 @@ REFUTED = {
     "3c": ({}, ""),
     "3d": ({}, ""),
     "3e": ({}, ""),
-    "4a": ({}, "equal"),
+    "4a": ({}, "opposite"),
     "4b": ({}, "opposite"),
-    "4c": ({}, "equal"),
+    "4c": ({}, "less"),
     "4d": ({"batch_size_32": {"loss": 0.9}}, "opposite"),
     "6a": ({LARGE: {"rebound": 0.3}}, ""),
     "6b": ({}, "equal"),

@@ -205,7 +205,7 @@ def _after(verdict: Verdict) -> str:
         return {
             "equal": "Within that margin the two are equal.",
             "opposite": "It is the other way round.",
-            "less": "If there is a difference, it is less than that.",
+            "less": "If it is so at all, then by less than that.",
             "": "",
         }[verdict.how]
     if verdict.word == "supported":

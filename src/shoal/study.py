@@ -145,8 +145,9 @@ class Point:
 
     @property
     def label(self) -> str:
-        """``"lr 0.1, batch_size 256"``: the grid values, as a reader names the config."""
-        return ", ".join(f"{name} {value}" for name, value in self.values.items()) or self.config.model.name
+        """``"lr 0.1, batch size 256"``: the grid values, as a reader names the config."""
+        named = (f"{name.replace('_', ' ')} {value}" for name, value in self.values.items())
+        return ", ".join(named) or self.config.model.name
 
 
 class Checked(Protocol):
