@@ -84,8 +84,8 @@ CLAIMS = (
     Claim(
         "15c",
         "… validation accuracy goes from the low 70s at 5 epochs …",
-        "The same network, trained with the 0.1 and 128 of the textbook's newer edition, has a test accuracy between "
-        "70% and 74% after 5 epochs.",
+        "LeNet with sigmoid and average pooling, trained with a learning rate of 0.1 and batches of 128 as in the "
+        "textbook's newer edition, has a test accuracy between 70% and 74% after 5 epochs.",
         "accuracy",
         NEWER,
         (0.70, 0.74),
