@@ -102,8 +102,8 @@ CLAIMS = (
     Claim(
         "18b",
         "This happens because ReLU avoids vanishing gradients …",
-        f"{_FAIR} the gain in test accuracy from ReLU in place of the sigmoid is more than half a point above that from "
-        f"max in place of average pooling.",
+        f"{_FAIR} the gain in test accuracy from ReLU in place of the sigmoid is more than half a point above that "
+        f"from max in place of average pooling.",
         EFFECT,
         effect("first"),
         effect("second"),
