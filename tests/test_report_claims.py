@@ -218,6 +218,14 @@ def test_each_claim_has_its_sentence_what_would_flip_it_and_what_stands_behind(r
     assert "5, exploratory" in block(html, "5")
 
 
+def test_what_needs_no_seeds_shows_its_wording_outright(report):
+    _, html, _ = report
+    assert "Two is above 1. Supported, exactly" in block(html, "19")
+    assert "<details>" not in html[html.index('id="claim-19"') :].partition("</ol>")[0]
+    assert "What an exact computation says of it" in html
+    assert "Not testable: “good” names no measure." in block(html, "6")
+
+
 def test_every_seed_is_listed(report):
     _, html, record = report
     one = record["claims"][0]
@@ -266,11 +274,12 @@ def test_infinite_seeds_are_told():
 
 
 def test_quotes_are_told_once():
-    parts = [("3a", "Large: unstable, swaying loss"), ("3b", "Large: … swaying loss"), ("3c", "Large: … high loss …")]
+    words = ["Large: unstable, swaying loss", "Large: … swaying loss", "Large: … high loss …, or worse"]
+    parts = zip(["3a", "3b", "3c"], words, strict=True)
     verdicts = [compose_one(beats(id, 0.1, 0.01, says=says)) for id, says in parts]
     extra = compose_one(beats("3d", 0.1, 0.01, says="beyond", primary=False))
     (statement,) = rulings.statements([*verdicts, extra])
-    assert findings.quoted(statement) == "Large: unstable, swaying loss … high loss"
+    assert findings.quoted(statement) == "Large: unstable, swaying loss … high loss …, or worse"
 
 
 def compose_one(claim):

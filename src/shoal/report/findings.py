@@ -212,9 +212,6 @@ def compared_as(claim: Claim) -> str:
 def facts(verdict: Verdict) -> list[tuple[str, str]]:
     """Rows of (what, value): everything about the comparison that is one number or a word."""
     claim, found = verdict.claim, verdict.comparison
-    if verdict.found:
-        exact = [("computed", rulings.deciding(verdict)), ("held against", rulings.bound(verdict))]
-        return [row for row in exact if row[1]]
     if found is None or not isinstance(claim, Claim):
         return []
     side = {"above": "above", "below": "below", "within": "in the range"}[claim.direction]
@@ -268,4 +265,4 @@ def quoted(statement: rulings.Statement) -> str:
     for verdict in statement.deciders:
         fragments = (fragment.strip() for fragment in verdict.claim.says.split("…"))
         told += [fragment for fragment in fragments if fragment and fragment not in " ".join(told)]
-    return " … ".join(told)
+    return re.sub(r"… (?=[,;:.])", "…", " … ".join(told))
