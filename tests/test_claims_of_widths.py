@@ -177,6 +177,16 @@ def test_runs_that_shifting_saves_are_counted() -> None:
     assert softmax_training.saved(trained((), (1,))) == "No rate here is high enough for the naive form to lose a run."
 
 
+def test_runs_that_both_forms_lose_at_once_are_counted() -> None:
+    assert softmax_training.together(trained((0, 1, 2), (1, 2, 3))) == (
+        "Of 2 runs lost with and without the shift, 2 end at the very same step."
+    )
+    later = trained((0, 1, 2), (1, 2, 3))
+    later["shifted", 1.0] = replace(later["shifted", 1.0], diverged_at=(None, 7, 8, 8))
+    assert "the shift, 1 ends at" in softmax_training.together(later)
+    assert softmax_training.together(trained((0,), (1,))) == ""
+
+
 def test_the_table_tells_when_runs_are_lost() -> None:
     results = Imagined(softmax_training.STUDY)
     table = softmax_training.fates(trained(TEN[:4], (1,)), results)

@@ -141,7 +141,7 @@ def _as_much_as_two(results: Results) -> Found:
     """Whichever case is furthest from two."""
     states = [row["optimizer_state"] / row["parameters"] for row in rows_in(results) if row["use"] == "Adam"]
     furthest = max(states, key=lambda times: abs(times - 2))
-    return Found(furthest == 2, furthest, 2, "×")
+    return Found(furthest == 2, furthest, 2, "× the weights")
 
 
 def _are_copies(results: Results) -> Found:

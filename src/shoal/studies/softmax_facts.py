@@ -18,7 +18,7 @@ Rows = Sequence[dict[str, Any]]
 TOLD = "float32"
 """The format that sentences tell of; the tables have them all."""
 
-UNIT = "× half a rounding step"
+IN_TOLD = f"in {TOLD}"
 NEAR = 4
 """A point found by bisection is where theory has it if it is no further off than so many half rounding steps."""
 
@@ -53,7 +53,7 @@ def _as_in_theory(places: dict[str, float | None], theory: dict[str, float], lim
     """Whether it happens in every format, and where it must."""
     near = {row["format"]: NEAR * row["unit_roundoff"] for row in limits}
     holds = all(abs((places[name] or 0) / expected - 1) <= near[name] for name, expected in theory.items())
-    return Found(holds, places[TOLD] or 0, theory[TOLD])
+    return Found(holds, places[TOLD] or 0, theory[TOLD], IN_TOLD)
 
 
 def _overflow(results: Results) -> Found:
@@ -83,7 +83,7 @@ def _unchanged(results: Results) -> Found:
     rows = [row for row in errors_in(results) if row["form"] == "shifted"]
     off = [(1.0 if row["probability_error"] is None else row["probability_error"], row) for row in rows]
     worst = max(error / unit[row["format"]] for error, row in off)
-    return Found(worst <= softmax.CLASSES, worst, softmax.CLASSES, UNIT)
+    return Found(worst <= softmax.CLASSES, worst, softmax.CLASSES, "roundings")
 
 
 def _never_overflows(results: Results) -> Found:
@@ -102,7 +102,7 @@ def _little_lost(results: Results) -> Found:
     zeros = [(gap, row["unit_roundoff"]) for row in limits_in(results) if (gap := gaps[row["format"]]) is not None]
     lost = [exp(-gap) / unit for gap, unit in zeros]
     most = max(lost, default=0.0)
-    return Found(most < 1, most, 1, UNIT)
+    return Found(most < 1, most, 1, "of a rounding")
 
 
 def _loss_stays_finite(results: Results) -> Found:
@@ -111,7 +111,7 @@ def _loss_stays_finite(results: Results) -> Found:
     events = "the loss is infinite or NaN", "the gradient is infinite or NaN"
     places = [at(points, "shifted", event, "gap")[TOLD] for event in events]
     first = min((place for place in places if place is not None), default=largest)
-    return Found(first >= largest, first, largest)
+    return Found(first >= largest, first, largest, IN_TOLD)
 
 
 FACTS = (
@@ -139,8 +139,9 @@ FACTS = (
     Fact(
         "8a",
         "Shifting them … by the same amount does not change the final probabilities …",
-        f"In all three formats and at every gap tried, the shifted probabilities are within {softmax.CLASSES} half "
-        "rounding steps, one for each class, of the exact ones, known to 50 digits.",
+        "In all three formats and at every gap tried, the shifted probabilities are within "
+        f"{softmax.CLASSES} roundings, one for each class, of the exact ones, known to 50 digits; a rounding is half "
+        "the step from 1 to the next number.",
         _unchanged,
     ),
     Fact(
@@ -153,8 +154,8 @@ FACTS = (
     Fact(
         "9a",
         "Those values correspond to classes with almost no probability anyway.",
-        "In all three formats, a class whose shifted exponential rounds down to zero had a probability of less than "
-        "half a rounding step.",
+        "In all three formats, a class whose shifted exponential rounds down to zero had a probability of less than a "
+        "rounding, half the step from 1 to the next number.",
         _little_lost,
     ),
     Fact(

@@ -42,7 +42,8 @@ def _training(results: Results) -> list[Block]:
     opening = compose.opening(study, found, "And in training, softmax regression", results, varies)
     if not found:
         return [opening]
-    return [opening, softmax_training.fates(found, results), Prose(softmax_training.saved(found))]
+    said = compose.paragraph(softmax_training.saved(found), softmax_training.together(found))
+    return [opening, softmax_training.fates(found, results), said]
 
 
 def _where(places: dict[str, float | None]) -> str:

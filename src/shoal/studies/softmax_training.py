@@ -95,11 +95,31 @@ def _lost(curves: Curves) -> int:
     return sum(step is not None for step in curves.diverged_at)
 
 
-def _kept(naive: Curves, other: Curves) -> str:
+def _steps(naive: Curves, other: Curves) -> list[tuple[int | None, int | None]]:
+    """At which step each seed was lost in one and in the other."""
     left, right = rows(naive, other)
-    pairs = [(naive.diverged_at[a], other.diverged_at[b]) for a, b in zip(left, right, strict=True)]
-    kept = sum(a is not None and b is None for a, b in pairs)
-    return f"{kept or 'none'} {'trains' if kept == 1 else 'train'} on" if kept else "none trains on"
+    return [(naive.diverged_at[a], other.diverged_at[b]) for a, b in zip(left, right, strict=True)]
+
+
+def _kept(naive: Curves, other: Curves) -> str:
+    kept = sum(a is not None and b is None for a, b in _steps(naive, other))
+    return f"{kept} {'trains' if kept == 1 else 'train'} on" if kept else "none trains on"
+
+
+def together(found: Found) -> str:
+    """How many of the runs that both forms lose they lose at the same step."""
+    both = [
+        (a, b)
+        for lr in RATES
+        if ("naive", lr) in found and ("shifted", lr) in found
+        for a, b in _steps(found["naive", lr], found["shifted", lr])
+        if a is not None and b is not None
+    ]
+    if not both:
+        return ""
+    same = sum(a == b for a, b in both)
+    end = "ends" if same == 1 else "end"
+    return f"Of {wording.count(len(both), 'run')} lost with and without the shift, {same} {end} at the very same step."
 
 
 def fates(found: Found, results: Results) -> Table:
