@@ -55,6 +55,7 @@ class StoredResults:
         data: by the name that the study's configs use.
         engine: whose runs are read; it also computes the logits.
         seeds: the replicates to look at, by default the study's.
+        weights: whether a run counts only with the weights that its study keeps; curves can do without.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class StoredResults:
         engine: Engine,
         *,
         seeds: Sequence[int] | None = None,
+        weights: bool = True,
     ) -> None:
         self.store = store
         self.study = on_data(study, data) if study else None
         self.engine = engine
         self.seeds = tuple(seeds if seeds is not None else study.seeds if study else ())
         self._data = data
+        self._needs_weights = weights
         self._logits: dict[Run, np.ndarray] = {}
 
     def on_seeds(self, seeds: Sequence[int]) -> Self:
@@ -183,8 +186,8 @@ class StoredResults:
 
     def _is_whole(self, history: History) -> bool:
         """Finished or diverged, and with all weights that its study keeps."""
-        if history.status == "unfinished":
-            return False
+        if history.status == "unfinished" or not self._needs_weights:
+            return history.status != "unfinished"
         last = history.epochs + (history.diverged_at is None)
         kept = range(last) if self.study and self.study.keep_weights else range(history.run.config.epochs, last)
         return set(kept) <= set(self.store.weight_epochs(history.run, self.engine.name))

@@ -92,7 +92,7 @@ def _pair(setting: Setting, store: "Store", a: str, b: str, of: "Measure") -> Pa
     data = _data(setting, sides, of, engine.name)
     study = Study("compared", lambda side: sides[side][0], Grid(side=["A", "B"]))
     seeds = sorted({run.seed for _, runs in sides.values() for run in runs})
-    results = StoredResults(store, study, data, engine, seeds=seeds)
+    results = StoredResults(store, study, data, engine, seeds=seeds, weights=of.deep)
     curves = {name: results.curves(side=name) for name in sides}
     notes = [
         *_stand_ins(store, sides),

@@ -88,8 +88,10 @@ def _lines(verdict: "Verdict") -> list[tuple[str, str]]:
 
 
 def _numbers(verdict: "Verdict") -> str:
-    """ "12.3× [11.2, 13.5] · asked for > 10× · n = 10 seeds · interval 95% · p .002 · 100% of seeds on its side"; of what
-    needs no seeds the sentence says it all."""
+    """ "12.3× [11.2, 13.5] · asked for > 10× · n = 10 seeds · interval 95% · p .002 · 100% of seeds on its side".
+
+    Of what needs no seeds the sentence says it all.
+    """
     from shoal import rulings
     from shoal.wording import percent, rounded, seeds
 

@@ -46,6 +46,7 @@ def verify(setting: Setting, study: str, seeds: int | None, max_seeds: int | Non
     looks = planned_looks(max_seeds, seeds)
     cases, own = find_cases(study)
     data = setting.datasets({name for case in cases for name in case.data}, own)
+    click.echo("Judging ...", err=True)  # what is proved by measuring, and is not stored yet, takes its time
     with Store.open(setting.stored_path()) as store:
         engine = setting.engine()
         judged = [judge_case(case, store, engine, data, seeds, looks) for case in cases]
@@ -55,7 +56,7 @@ def verify(setting: Setting, study: str, seeds: int | None, max_seeds: int | Non
     missing = sum(one.missing for one in judged)
     if missing:
         command = _training(setting, study, seeds, looks, judged)
-        click.echo(f"\n{missing:,} of the runs asked for are not in {setting.stored_path()}. {command}", err=True)
+        click.echo(f"{missing:,} of the runs asked for are not in {setting.stored_path()}. {command}", err=True)
     return None
 
 
