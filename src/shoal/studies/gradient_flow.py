@@ -57,7 +57,7 @@ def fading(moment: str) -> Measure:
         with np.errstate(divide="ignore", invalid="ignore"):
             return metrics.worst(norms[:, -1] / norms[:, 0])
 
-    name = f"fading of the gradient from the last layer to the first {MOMENTS[moment]}"
+    name = f"fading of the gradient {MOMENTS[moment]}"
     return Measure(name, of, scale="ratio", deep=True)
 
 
