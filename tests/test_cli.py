@@ -18,8 +18,9 @@ from safetensors.numpy import load_file
 from fakes import FakeEngine, dots, tiny_study
 from shoal import __version__
 from shoal.cli import run_command, shoal
-from shoal.cli.report import Growing, Work, keep_real
+from shoal.cli.report import keep_real
 from shoal.cli.training import find_studies
+from shoal.cli.work import Growing, Work
 from shoal.errors import DataMissing
 from shoal.results import StoredResults
 from shoal.runner import Demand, train

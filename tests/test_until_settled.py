@@ -11,8 +11,8 @@ from shoal.analysis.claims import Claim
 from shoal.analysis.looks import LOOKS, planned
 from shoal.analysis.measures import Measure
 from shoal.cli import run_command
-from shoal.cli.report import Work
 from shoal.cli.settling import announced, concluded, narrowed
+from shoal.cli.work import Work
 from shoal.store import Store
 from shoal.studies.section import Prose, Section
 from shoal.study import Grid, Study

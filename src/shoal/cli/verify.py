@@ -38,7 +38,7 @@ max_seeds_option = click.option(
 def verify(setting: Setting, study: str, seeds: int | None, max_seeds: int | None, as_json: bool) -> None:
     """Judge a STUDY's claims by the runs in the store: a Python file, a built-in name or section, or all.
 
-    Nothing is trained. --max-seeds judges as `report --until-settled --max-seeds N` does. The verdict does not
+    Nothing is trained. With --max-seeds it judges like a report until settled with as many. The verdict does not
     change the exit code.
     """
     from shoal.store import Store
