@@ -90,11 +90,15 @@ def test_an_open_claim_says_where_it_leans_what_is_lacking_and_what_would_close_
     verdict = one(claim(), TEN + seeds(0.006, 0.004), TEN)
     assert rulings.sentence(verdict).startswith("Open after 10 seeds: accuracy is .6 points (.3 to .9) higher")
     assert re.search(r"It leans towards the claim; about \d+ more seeds would settle it\.$", rulings.sentence(verdict))
-    assert re.fullmatch(
-        r"Had it asked for more than \.3\d* points higher, it would be supported; "
-        r"had it asked for more than \.8\d* points higher, it would be refuted\.",
-        rulings.flips(verdict),
-    )
+    assert rulings.flips(verdict) == "It would be settled by an interval that does not hold the bound."
+
+
+def test_an_open_claim_whose_interval_is_clear_says_what_else_keeps_it_open():
+    six = one(claim(), TEN[:6] + seeds(0.02, n=6), TEN[:6], level=0.99)
+    assert rulings.flips(six) == "The interval lies on one side of the bound, but not all tests agree at this level."
+    few = TEN + np.append(seeds(0.3, 0.001, n=7), [-0.001] * 3)
+    mixed = one(claim(margin="0 points"), few, TEN)
+    assert rulings.flips(mixed) == "The interval lies on one side of the bound, but not three quarters of the seeds do."
 
 
 def test_no_margin_would_support_the_opposite():
@@ -110,6 +114,11 @@ def test_too_few_seeds_say_how_many_there_are():
 
 def test_while_seeds_arrive_it_is_so_far():
     assert said(claim(), TEN + 0.1, TEN, asked=20).startswith("So far supported by 10 seeds: ")
+
+
+def test_an_exact_number_may_be_infinite():
+    fact = Fact("7", "It overflows.", "It does.", lambda seen: Found(True, float("inf"), 3.4e38))
+    assert rulings.deciding(judge([fact], Seen({}))[0]) == "∞"
 
 
 def test_facts_say_their_number_and_vague_sentences_why():

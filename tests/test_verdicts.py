@@ -256,6 +256,8 @@ def test_what_cannot_be_known_speaks_against_the_claim():
     never = np.full(10, -np.inf)
     assert one(claim(a=unknown, b=0.0, margin=None), never, never).word == "refuted"
     assert one(claim(a=unknown, b=0.0, margin=None, direction="below"), never, never).word == "refuted"
+    ratio = [one(claim(LOSS, b=unknown, margin="5%", direction=to), -never, -never) for to in ("above", "below")]
+    assert not {"supported"} & {verdict.word for verdict in ratio}
 
 
 # ---- other images -------------------------------------------------------------------------------------

@@ -225,36 +225,28 @@ def _needed(verdict: Verdict) -> str:
 
 
 def flips(verdict: Verdict) -> str:
-    """What would change the verdict: the nearest bound at which it would be another, or more seeds; "" for others."""
+    """What would change the verdict: the nearest bound at which it would be another, or what keeps it open; "" for
+    others."""
     claim, found = verdict.claim, verdict.comparison
-    if found is None or not isinstance(claim, Claim) or verdict.flip is None or not isfinite(verdict.flip):
+    if found is None or not isinstance(claim, Claim) or verdict.flip is None:
         return ""
-    if verdict.word in ("supported", "refuted"):
-        if verdict.how == "opposite":
-            return "No margin would support it."
-        return f"Had the claim asked for {_asked_at(claim, verdict.flip, found.margin)}, it would be open."
-    if verdict.word == "inconclusive" and claim.direction != "within":
-        for_it, against = (found.low, found.high) if claim.direction == "above" else (found.high, found.low)
-        parts = [
-            f"had it asked for {_asked_at(claim, end, found.margin)}, it would be {then}"
-            for end, then in ((for_it, "supported"), (against, "refuted"))
-            if isfinite(end) and _sensible(claim, end)
-        ]
-        return (f"{'; '.join(parts)}.").capitalize() if parts else ""
-    return ""
+    if verdict.word == "inconclusive":
+        return _open(claim, found)
+    if verdict.word == "too few seeds" or not isfinite(verdict.flip):
+        return ""
+    if verdict.how == "opposite":
+        return "No margin would support it."
+    moved = {"low": verdict.flip} if found.margin == claim.region[0] else {"high": verdict.flip}
+    return f"Had the claim asked for {_asks(claim, **moved)}, it would be open."
 
 
-def _asked_at(claim: Claim, end: float, margin: float) -> str:
-    """What the claim would ask for with its deciding bound moved to ``end``."""
-    return _asks(claim, low=end) if margin == claim.region[0] else _asks(claim, high=end)
-
-
-def _sensible(claim: Claim, end: float) -> bool:
-    """Whether a margin there is one: on the claim's side of no difference."""
-    if claim.constant is not None and not claim.by_ratio:
-        return True
-    none = 1.0 if claim.by_ratio else 0.0
-    return end > none if claim.direction == "above" else end < none
+def _open(claim: Claim, found: Comparison) -> str:
+    """What keeps a claim open: where its interval lies, or an opinion that differs."""
+    if not found.side:
+        return "It would be settled by an interval that does not hold the bound."
+    if not found.agree:
+        return "The interval lies on one side of the bound, but not all tests agree at this level."
+    return "The interval lies on one side of the bound, but not three quarters of the seeds do."
 
 
 # ---- numbers ------------------------------------------------------------------------------------------
@@ -297,6 +289,8 @@ class _Scale:
 
 
 def _exact(value: float) -> str:
+    if not isfinite(value):
+        return wording.fixed(value, 0)
     return wording.significant(value, 4) if value != round(value) or abs(value) >= 1e5 else f"{value:,.0f}"
 
 

@@ -222,9 +222,10 @@ def _chosen(side: Chosen, evidence: Evidence) -> Curves:
 
 def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) -> Comparison:
     """The comparison with the end of the region that is harder to tell the truth from."""
-    worst = np.inf if claim.direction == "below" else -np.inf
+    least, most = (0.0 if claim.by_ratio else -np.inf), np.inf
+    worst, best = (most, least) if claim.direction == "below" else (least, most)
     a = np.where(np.isnan(a), worst, a)  # what is unknown speaks against the claim
-    other = _constant(claim) if b is None else np.where(np.isnan(b), -worst, b)
+    other = _constant(claim) if b is None else np.where(np.isnan(b), best, b)
     scale: Scale = "ratio" if claim.by_ratio else "difference"
     ends = [end for end in claim.region if np.isfinite(end) and (end or not claim.by_ratio)]
     outcome = claim.measure.outcome
