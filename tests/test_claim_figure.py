@@ -92,3 +92,8 @@ def test_rows_hold_every_number():
     (one,) = figures.verdict_rows([row([1.0, INF, np.nan], high=INF)], [(4, 7, 9)])
     assert (one["claim"], one["estimate"], one["holds_from"]) == ("1a", 1.0, 0.5)
     assert [one[f"seed {seed}"] for seed in (4, 7, 9)] == [1.0, "inf", "unknown"]
+
+
+def test_the_bound_is_in_sight_however_far_the_seeds_are_from_it():
+    far = row([1.0, 2.0, 3.0], region=(50.0, INF))
+    assert far.at(3.0) < far.at(50.0) < WIDTH - RIGHT
