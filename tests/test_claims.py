@@ -15,7 +15,17 @@ SLOW, FAST = {"lr": 0.1}, {"lr": 0.5}
 
 
 def claim(measure="loss", a=SLOW, b=FAST, direction="above", margin="5%", **more) -> Claim:
-    return Claim("1", "Slow.", "At .1 the loss is more than 5% higher.", measure, a, b, direction, margin, **more)
+    return Claim(
+        "1",
+        "Slow.",
+        tested="At .1 the loss is more than 5% higher.",
+        measure=measure,
+        a=a,
+        b=b,
+        direction=direction,
+        margin=margin,
+        **more,
+    )
 
 
 def study(*claims, epochs=3) -> Study:
@@ -58,6 +68,29 @@ def test_a_margin_in_another_unit_than_the_measures_is_refused(measure, margin):
 
 def test_a_margin_says_its_unit():
     assert [str(Margin.read(text)) for text in ("5%", "10x", "0.5 points")] == ["5%", "10×", "0.5 points"]
+
+
+# ---- words --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("made", "worded"),
+    [
+        ({}, "The final validation loss for lr 0.1 is more than 5% above that for lr 0.5."),
+        ({"measure": "accuracy", "b": 0.97, "margin": None}, "The final validation accuracy for lr 0.1 is above 0.97."),
+        (
+            {"direction": "within", "called": ("the slow one", "the fast one")},
+            "The final validation loss for the slow one is within 5% of that for the fast one.",
+        ),
+        (
+            {"a": Chosen((SLOW, FAST), by="accuracy"), "b": (0.5, 0.6), "direction": "within", "margin": None},
+            "The final validation loss for the chosen one of lr 0.1 / lr 0.5 is 0.5 to 0.6.",
+        ),
+    ],
+)
+def test_the_wording_tested_is_made_of_the_claim_if_nobody_words_it(made, worded):
+    given = {"measure": "loss", "a": SLOW, "b": FAST, "direction": "above", "margin": "5%"} | made
+    assert Claim("1", "Slow.", **given).tested == worded
 
 
 # ---- regions ------------------------------------------------------------------------------------------

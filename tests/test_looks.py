@@ -43,7 +43,17 @@ def without_advice():
 
 
 def above(name, by="1 m", **given):
-    return Claim(name, "It is high.", "It is more than 1 m high.", MEASURE, {"of": name}, 0.0, "above", by, **given)
+    return Claim(
+        name,
+        "It is high.",
+        tested="It is more than 1 m high.",
+        measure=MEASURE,
+        a={"of": name},
+        b=0.0,
+        direction="above",
+        margin=by,
+        **given,
+    )
 
 
 def judged(claims, values, looks=LOOKS):

@@ -26,7 +26,17 @@ def config(lr):
 
 def beats(id, a, b, margin="1 points", **more):
     says = more.pop("says", f"statement {id}")
-    return Claim(id, says, f"Rate {a} ends above {b}.", "accuracy", {"lr": a}, {"lr": b}, "above", margin, **more)
+    return Claim(
+        id,
+        says,
+        tested=f"Rate {a} ends above {b}.",
+        measure="accuracy",
+        a={"lr": a},
+        b={"lr": b},
+        direction="above",
+        margin=margin,
+        **more,
+    )
 
 
 RATES = [0.01, 0.1, 0.2]
@@ -264,7 +274,7 @@ def test_the_caption_tells_where_intervals_lie(report):
 
 
 def test_infinite_seeds_are_told():
-    trained = study([Claim("1", "slow", "It is slow.", "accuracy", {"lr": 0.1}, 0.5)])
+    trained = study([Claim("1", "slow", tested="It is slow.", measure="accuracy", a={"lr": 0.1}, b=0.5)])
     lost = Imagined(trained, lambda lr: {"accuracy": 0.8, "seeds": range(10), "diverged": (2, 3)})
     section = Section("1.2", "Rates", "Which?", lambda found: [], study=trained)
     (chapter,) = compose([(section, lost)], Provenance(FACTS, "make report", 10)).chapters

@@ -46,7 +46,7 @@ class Seen:
 
 def claim(measure=ACCURACY, a=A, b=B, direction="above", margin="0.5 points", id="1", **more) -> Claim:
     says = more.pop("says", "Better.")
-    return Claim(id, says, "A is better.", measure, a, b, direction, margin, **more)
+    return Claim(id, says, tested="A is better.", measure=measure, a=a, b=b, direction=direction, margin=margin, **more)
 
 
 def one(made: Claim, a, b=(), **more):
@@ -223,7 +223,15 @@ def test_primary_claims_share_the_level_and_exploratory_ones_do_not():
 
 def replace_primary(made: Claim) -> Claim:
     return Claim(
-        made.id, made.says, made.tested, made.measure, made.a, made.b, made.direction, made.margin, primary=False
+        made.id,
+        made.says,
+        tested=made.tested,
+        measure=made.measure,
+        a=made.a,
+        b=made.b,
+        direction=made.direction,
+        margin=made.margin,
+        primary=False,
     )
 
 

@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shoal.analysis.claims import Chosen, Claim
     from shoal.analysis.curves import Curves
+    from shoal.analysis.verdicts import judge
     from shoal.data import Dataset, fashion_mnist, from_arrays, mnist
     from shoal.engines.native import NativeEngine
     from shoal.engines.reference import ReferenceEngine
@@ -53,7 +55,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "analysis.claims": "Chosen Claim",
     "analysis.curves": "Curves",
+    "analysis.verdicts": "judge",
     "data": "Dataset fashion_mnist from_arrays mnist",
     "engines.native": "NativeEngine",
     "engines.reference": "ReferenceEngine",
@@ -75,6 +79,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "AvgPool2d",
+    "Chosen",
+    "Claim",
     "Config",
     "Constant",
     "Conv2d",
@@ -111,6 +117,7 @@ __all__ = [
     "WarmUp",
     "fashion_mnist",
     "from_arrays",
+    "judge",
     "kaiming_uniform",
     "lenet",
     "mlp",

@@ -5,7 +5,7 @@ crosses a `Grid` of values into configs. All plain frozen data with content hash
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
@@ -145,9 +145,13 @@ class Point:
 
     @property
     def label(self) -> str:
-        """``"lr 0.1, batch size 256"``: the grid values, as a reader names the config."""
-        named = (f"{name.replace('_', ' ')} {value}" for name, value in self.values.items())
-        return ", ".join(named) or self.config.model.name
+        """The grid values, as a reader names the config."""
+        return label(self.values) or self.config.model.name
+
+
+def label(values: Mapping[str, Any]) -> str:
+    """``"lr 0.1, batch size 256"``: grid values in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
 
 
 class Checked(Protocol):

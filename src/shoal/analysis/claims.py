@@ -16,7 +16,7 @@ import numpy as np
 from shoal.analysis.margins import Margin
 from shoal.analysis.measures import MEASURES, Measure
 from shoal.errors import StudyError
-from shoal.study import Study
+from shoal.study import Study, label
 
 Direction = Literal["above", "below", "within"]
 Values = Mapping[str, Any]
@@ -68,20 +68,20 @@ class Claim:
     Args:
         id: "16b": the number of the sentence, and a letter where it makes several claims.
         says: the original words.
-        tested: the wording tested, a plain sentence.
         measure: of one run: a name from `MEASURES`, or a `Measure`.
         a: the config that the claim is about, by its grid values.
         b: the config to compare with, seed by seed; or a constant; or with "within" a range, (low, high).
         direction: that A is "above" B, "below" it, or "within" the margin of it (or within the range).
         margin: by how much at least ("within": at most), with its unit: "0.5 points", "5%", "10x". May be left out
             against a constant, which then is the bound itself.
+        tested: the wording tested, a plain sentence; by default one made of the above.
         primary: decided before the runs, and part of the study's shared error level; else exploratory.
         called: what A, and B, are called in sentences; by default their grid values.
 
     Example:
-        >>> Claim("1", "Small rates are slow.", "At .001 the final loss is more than 5% above that at .05.",
-        ...       "loss", {"lr": 0.001}, {"lr": 0.05}, "above", "5%").margin
-        Margin(amount=5.0, unit='%')
+        >>> Claim("slow", "Small rates are slow.",
+        ...       measure="loss", a={"lr": 0.001}, b={"lr": 0.05}, direction="above", margin="5%").tested
+        'The final validation loss for lr 0.001 is more than 5% above that for lr 0.05.'
 
     Raises:
         StudyError: an unknown measure, a margin without a unit or with another than the measure's, or none where one
@@ -90,35 +90,49 @@ class Claim:
 
     id: str
     says: str
-    tested: str
     measure: Measure
     a: Side
     b: Side | float | tuple[float, float]
-    direction: Direction = "above"
-    margin: Margin | None = None
-    primary: bool = True
-    called: tuple[str, ...] = ()
+    direction: Direction
+    margin: Margin | None
+    tested: str
+    primary: bool
+    called: tuple[str, ...]
 
     def __init__(
         self,
         id: str,
         says: str,
-        tested: str,
+        *,
         measure: str | Measure,
         a: Side,
         b: Side | float | tuple[float, float],
         direction: Direction = "above",
         margin: str | Margin | None = None,
-        *,
+        tested: str = "",
         primary: bool = True,
         called: tuple[str, ...] = (),
     ) -> None:
-        _check_words(id, says, tested)
         found = _measure(id, measure)
-        given = {"id": id, "says": says, "tested": tested, "measure": found, "a": a, "b": b, "direction": direction}
-        given |= {"margin": self._margin(id, margin, b, direction, found), "primary": primary, "called": called}
+        by = self._margin(id, margin, b, direction, found)
+        given = {"id": id, "says": says, "measure": found, "a": a, "b": b, "direction": direction, "margin": by}
+        given |= {"primary": primary, "called": called}
         for name, value in given.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "tested", tested or self._worded())
+        _check_words(id, says, self.tested)
+
+    def _worded(self) -> str:
+        """The wording tested, where its author leaves it to us."""
+        names = [*self.called, *map(name, self.sides[len(self.called) :])]
+        opening = f"The {self.measure.name} for {names[0]} is"
+        if isinstance(self.b, tuple):
+            return f"{opening} {self.b[0]:g} to {self.b[1]:g}."
+        other = f"that for {names[1]}" if len(names) > 1 else f"{self.constant:g}"
+        by = f"more than {self.margin} " if self.margin else ""
+        if self.direction == "within":
+            return f"{opening} within {self.margin} of {other}."
+        return f"{opening} {by}{self.direction} {other}."
 
     @staticmethod
     def _margin(id: str, given: object, b: object, direction: Direction, measure: Measure) -> Margin | None:
@@ -190,6 +204,15 @@ class Claim:
                     f"{study.name}: claim {self.id} asks for the {self.measure.name}, which needs "
                     f"{self.measure.epochs} epochs; {point.label} has {point.config.epochs}. Train it longer."
                 )
+
+
+def name(side: Side) -> str:
+    """What a side is called if nobody says otherwise: "lr 0.1", "the chosen of lr 0.1 and lr 0.2"."""
+    if isinstance(side, Combined):
+        return side.label
+    if isinstance(side, Chosen):
+        return f"the chosen one of {' / '.join(map(name, side.among))}"
+    return label(side)
 
 
 def named(side: Side) -> tuple[Values, ...]:

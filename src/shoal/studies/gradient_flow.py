@@ -78,13 +78,14 @@ def _loses(id: str, depth: int, moment: str, primary: bool = True) -> Claim:
     return Claim(
         id,
         SAYS,
-        f"{MOMENTS[moment].capitalize()}, in networks with {layers}, the gradient's norm shrinks from the last layer's "
-        f"weights to the first layer's more than {LOST.removesuffix('x')} times as much with sigmoids as with ReLUs.",
-        fading(moment),
-        {"activation": "sigmoid", "depth": depth},
-        {"activation": "relu", "depth": depth},
-        "above",
-        LOST,
+        tested=f"{MOMENTS[moment].capitalize()}, in networks with {layers}, the gradient's norm shrinks from the last "
+        f"layer's weights to the first layer's more than {LOST.removesuffix('x')} times as much with sigmoids as with "
+        "ReLUs.",
+        measure=fading(moment),
+        a={"activation": "sigmoid", "depth": depth},
+        b={"activation": "relu", "depth": depth},
+        direction="above",
+        margin=LOST,
         primary=primary,
     )
 

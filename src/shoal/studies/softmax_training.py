@@ -39,33 +39,34 @@ CLAIMS = (
     Claim(
         "9c",
         ENOUGH,
-        "One application stands for nearly all of them, training at a high rate: softmax regression at a learning rate "
-        "of 1, with the logarithm of shifted probabilities as its loss, diverges in less than half of the runs.",
-        "diverged",
-        {"form": "shifted", "lr": 1.0},
-        0.5,
-        "below",
+        tested="One application stands for nearly all of them, training at a high rate: softmax regression at a "
+        "learning rate of 1, with the logarithm of shifted probabilities as its loss, diverges in less than half of "
+        "the runs.",
+        measure="diverged",
+        a={"form": "shifted", "lr": 1.0},
+        b=0.5,
+        direction="below",
     ),
     Claim(
         "9d",
         ENOUGH,
-        "At a usual learning rate, 0.1, softmax regression with the logarithm of shifted probabilities as its loss "
-        "diverges in less than half of the runs.",
-        "diverged",
-        {"form": "shifted", "lr": 0.1},
-        0.5,
-        "below",
+        tested="At a usual learning rate, 0.1, softmax regression with the logarithm of shifted probabilities as its "
+        "loss diverges in less than half of the runs.",
+        measure="diverged",
+        a={"form": "shifted", "lr": 0.1},
+        b=0.5,
+        direction="below",
         primary=False,
     ),
     Claim(
         "9e",
         ENOUGH,
-        "It is not the rate alone: at a learning rate of 1, softmax regression with its loss by log-sum-exp diverges "
-        "in less than half of the runs.",
-        "diverged",
-        {"form": "log-sum-exp", "lr": 1.0},
-        0.5,
-        "below",
+        tested="It is not the rate alone: at a learning rate of 1, softmax regression with its loss by log-sum-exp "
+        "diverges in less than half of the runs.",
+        measure="diverged",
+        a={"form": "log-sum-exp", "lr": 1.0},
+        b=0.5,
+        direction="below",
         primary=False,
     ),
 )
