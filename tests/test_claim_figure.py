@@ -97,3 +97,10 @@ def test_rows_hold_every_number():
 def test_the_bound_is_in_sight_however_far_the_seeds_are_from_it():
     far = row([1.0, 2.0, 3.0], region=(50.0, INF))
     assert far.at(3.0) < far.at(50.0) < WIDTH - RIGHT
+
+
+def test_a_long_note_makes_its_row_higher():
+    long = ClaimRow(**{**vars(row([1.0, 2.0])), "note": "words " * 30})
+    chart = figures.verdicts([long, row([1.0, 2.0])])
+    tops = sorted(one["y"] for look, one in marks(chart, "text") if look["fontWeight"] == 600)
+    assert tops[1] - tops[0] == long.height > ROW

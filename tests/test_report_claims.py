@@ -25,18 +25,9 @@ def config(lr):
 
 
 def beats(id, a, b, margin="1 points", **more):
-    says = more.pop("says", f"statement {id}")
-    return Claim(
-        id,
-        says,
-        tested=f"Rate {a} ends above {b}.",
-        measure="accuracy",
-        a={"lr": a},
-        b={"lr": b},
-        direction="above",
-        margin=margin,
-        **more,
-    )
+    says, tested = more.pop("says", f"statement {id}"), f"Rate {a} ends above {b}."
+    sides = {"a": {"lr": a}, "b": {"lr": b}}
+    return Claim(id, says, tested=tested, measure="accuracy", **sides, direction="above", margin=margin, **more)
 
 
 RATES = [0.01, 0.1, 0.2]

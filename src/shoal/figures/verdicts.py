@@ -20,8 +20,8 @@ from shoal.figures.frame import Frame, domain
 
 WIDTH, LEFT, RIGHT = theme.COLUMN - 8, 214, 92
 """Pixels: of the whole chart, of the words left of the plane, of the numbers right of it."""
-ROW, LEGEND, BAND = 54, 30, 30
-"""Pixels: a claim's height, that of the key above all, and that of the plane in which seeds and interval lie."""
+ROW, LEGEND, BAND, LINE = 54, 30, 30, 12
+"""Pixels: a claim's height, that of the key above all, of the plane in which seeds and interval lie, of a line."""
 LETTERS, LETTER = 38, 5.4
 """How many small letters fit beside the plane, and how wide one is, about."""
 REGION, MARK, QUIET = "blue", "ink", "soft"
@@ -56,6 +56,16 @@ class ClaimRow:
     log: bool = False
 
     @property
+    def lines(self) -> list[str]:
+        """The note, broken into lines."""
+        return textwrap.wrap(self.note, LETTERS)
+
+    @property
+    def height(self) -> int:
+        """Pixels: more than three lines of words make a row higher."""
+        return ROW + LINE * max(0, len(self.lines) - 3)
+
+    @property
     def ends(self) -> tuple[float, float]:
         """Of the region, minus infinity where it goes down to a ratio of nothing."""
         low, high = self.region
@@ -77,11 +87,13 @@ class ClaimRow:
 
 def verdicts(rows: Sequence[ClaimRow]) -> alt.LayerChart:
     """A forest of claims, with a key above them, at most as wide as the text column."""
-    height = LEGEND + ROW * len(rows)
+    height = LEGEND + sum(row.height for row in rows)
     draw = _Canvas(height)
     _key(draw)
-    for number, row in enumerate(rows):
-        _row(draw, row, LEGEND + ROW * number)
+    top = LEGEND
+    for row in rows:
+        _row(draw, row, top)
+        top += row.height
     return finish(alt.layer(*draw.layers(), width=WIDTH, height=height))  # type: ignore[no-any-return]
 
 
@@ -121,8 +133,8 @@ def _row(draw: "_Canvas", row: ClaimRow, top: float) -> None:
             draw.text(seed + (8 if inside else -8), top + 0.3 * BAND, f"×{count}", size=10, left=inside)
     _feet(draw, row, top + BAND + 9)
     draw.text(0, top + 6, row.title, colour=MARK, size=12, bold=True)
-    for turn, line in enumerate(textwrap.wrap(row.note, LETTERS)[:3]):
-        draw.text(0, top + 21 + 12 * turn, line, size=10.5)
+    for turn, line in enumerate(row.lines):
+        draw.text(0, top + 21 + LINE * turn, line, size=10.5)
     draw.text(right + 14, middle - 7, row.told[0], colour=MARK, size=11.5)
     draw.text(right + 14, middle + 7, row.told[1], size=10.5)
 

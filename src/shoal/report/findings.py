@@ -23,7 +23,7 @@ LEVEL = 0.95
 """Of all of a study's primary claims together."""
 HASH = 8
 """Letters of a config's hash that are shown; the whole one is its title."""
-NOTE = 90
+NOTE = 150
 """Letters that fit beside a row of the figure."""
 PARTS: dict[rulings.StatementWord, str] = {
     "supported": "{n} {is_} supported",
@@ -90,7 +90,7 @@ def _row(verdict: Verdict) -> "ClaimRow":
     low, high = (found.low, found.high) if _has_interval(verdict) else (np.nan, np.nan)
     return ClaimRow(
         title=f"{claim.id} {rulings.word(verdict)}{so_far}",
-        note=re.sub(r" (?=[\d.])", "\N{NO-BREAK SPACE}", _note(verdict)),
+        note=re.sub(r" (?=[\d.÷−]|B$)", "\N{NO-BREAK SPACE}", _note(verdict)),
         each=found.each,
         estimate=found.estimate,
         low=low,
