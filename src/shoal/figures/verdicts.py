@@ -62,8 +62,8 @@ class ClaimRow:
 
     @property
     def height(self) -> int:
-        """Pixels: more than three lines of words make a row higher."""
-        return ROW + LINE * max(0, len(self.lines) - 3)
+        """Pixels: more than two lines of words make a row higher."""
+        return max(ROW, 26 + LINE * len(self.lines))
 
     @property
     def ends(self) -> tuple[float, float]:
