@@ -183,8 +183,12 @@ SECTION = Section(
     title="The stability of softmax",
     question="Where does softmax break in floating point, and what does subtracting the maximum repair?",
     original="If one of the input values is very large and positive, the exponential of that value can exceed the "
-    "limits of what floating point numbers can store, causing to overflow … A common way to fix this is to subtract "
-    "the largest input value from all of the inputs before taking exponentials. … This fix does not completely "
+    "limits of what floating point numbers can store, causing to overflow … if an input value is very large and "
+    "negative, the exponential becomes so close to zero that it rounds down to zero, which is called underflow. Both "
+    "of these situations cause the computed probabilities to become unreliable. A common way to fix this is to "
+    "subtract the largest input value from all of the inputs before taking exponentials. … shifting them all down by "
+    "the same amount does not change the final probabilities. By doing this, the biggest input is always reduced to "
+    "zero, which keeps its exponential at a safe size of one and prevents overflow. This fix does not completely "
     "remove the risk of underflow … but those values correspond to classes with almost no probability anyway. For "
     "this reason, subtracting the maximum is the standard approach and is considered stable enough for nearly all "
     "applications.",

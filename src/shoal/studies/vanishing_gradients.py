@@ -206,6 +206,7 @@ SECTION = Section(
     id="2.1",
     title="Vanishing gradients",
     question="How much of the gradient reaches the first layer through sigmoids, and how much through ReLUs?",
+    original=gradient_flow.SAYS,
     chapter=chapter,
     study=STUDY,
 )
