@@ -34,10 +34,8 @@ def section(*claims: Claim) -> Section:
     return Section("9.1", "Rates", "Which rate?", lambda results: [Prose("None.")], "", study, data=("dots",))
 
 
-CLEAR = Claim("1", "High.", tested="Above 1 m at .1.", measure=values(HIGH), a={"lr": 0.1}, b=1.0, direction="above")
-OPEN = Claim(
-    "2", "Sways.", tested="Above 0 m at .5.", measure=values(OF_SEEDS), a={"lr": 0.5}, b=0.0, direction="above"
-)
+CLEAR = Claim("1", "High.", measure=values(HIGH), a={"lr": 0.1}, b=1.0)
+OPEN = Claim("2", "Sways.", measure=values(OF_SEEDS), a={"lr": 0.5}, b=0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from shoal.studies.section import Section
 
 STUDY = """
 import numpy as np
-from shoal import Config, Grid, SGD, Study, from_arrays, softmax_regression
-from shoal.analysis.claims import Claim, Untestable
+from shoal import Claim, Config, Grid, SGD, Study, from_arrays, softmax_regression
+from shoal.analysis.claims import Untestable
 
 draws = np.random.default_rng(0)
 labels = np.arange(40) % 2
@@ -28,10 +28,10 @@ def config(lr):
     return Config(data="mine", model=model, optimizer=SGD(lr=lr), epochs=4, batch_size=4)
 
 study = Study("rates", config, Grid(lr=[0.001, 2.0]), seeds=range(7), claims=[
-    Claim("1", "Small rates are slow.", "After 4 epochs the loss at .001 is more than 1% above that at 2.",
-          "loss", {"lr": 0.001}, {"lr": 2.0}, "above", "1%"),
-    Claim("2", "Large rates are slow.", "After 4 epochs the loss at 2 is more than 1% above that at .001.",
-          "loss", {"lr": 2.0}, {"lr": 0.001}, "above", "1%"),
+    Claim("1", "Small rates are slow.", measure="loss", a={"lr": 0.001}, b={"lr": 2.0}, margin="1%",
+          tested="After 4 epochs the loss at .001 is more than 1% above that at 2."),
+    Claim("2", "Large rates are slow.", measure="loss", a={"lr": 2.0}, b={"lr": 0.001}, margin="1%",
+          tested="After 4 epochs the loss at 2 is more than 1% above that at .001."),
     Untestable("3", "It is good.", "How good is not said."),
 ])
 """
