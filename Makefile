@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NATIVE := CMakeLists.txt $(wildcard native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp)
+ROOMS := $(shell find src/shoal -type d -not -name __pycache__)
 
 .PHONY: report test bench replicate lint sanitize docs clean
 .DELETE_ON_ERROR:
@@ -56,7 +57,8 @@ $(VENV)/.dependencies: requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(READY): $(VENV)/.dependencies pyproject.toml $(NATIVE)
+# A file that was added, moved or removed changes its folder: an editable install knows each file by its place.
+$(READY): $(VENV)/.dependencies pyproject.toml $(NATIVE) $(ROOMS)
 	@echo "building the native engine"
 	@CMAKE_GENERATOR=Ninja $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@

@@ -14,8 +14,9 @@ from shoal import streams
 from shoal.analysis.claims import Claim, Untestable
 from shoal.analysis.curves import Curves
 from shoal.analysis.verdicts import judge, outcome
-from shoal.studies import corners, factorial, find, lenet_epochs, relu_max
-from shoal.studies.factorial import CORNERS, TEST
+from shoal.studies import find, lenet_epochs, relu_max
+from shoal.studies.relu_max import corners, factorial
+from shoal.studies.relu_max.factorial import CORNERS, TEST
 from shoal.study import Config
 
 SECTIONS = ("3.1", "3.2", "3.3")

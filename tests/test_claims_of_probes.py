@@ -14,7 +14,8 @@ from shoal.engines import reference
 from shoal.models import mlp
 from shoal.optimizers import SGD, Adam
 from shoal.probes import gradients, memory, softmax
-from shoal.studies import find, ledgers
+from shoal.studies import find
+from shoal.studies.memory import ledgers
 from shoal.studies.section import Section
 
 Rows = list[dict[str, Any]]

@@ -9,8 +9,9 @@ import pytest
 
 from imagined import Imagined, curves
 from shoal.analysis.verdicts import judge
-from shoal.studies import batch_size_figures, batch_sizes, learning_rates
-from shoal.studies.batch_size_claims import AFTER_STEPS, far_below
+from shoal.studies import batch_sizes, learning_rates
+from shoal.studies.batch_sizes import drawings
+from shoal.studies.batch_sizes.claims import AFTER_STEPS, far_below
 from shoal.studies.races import time_to_loss_of, time_to_loss_of_at_least
 
 SECTIONS = learning_rates.SECTION, batch_sizes.SECTION
@@ -201,7 +202,7 @@ def test_the_best_buy_is_the_lowest_line_of_its_time():
     def best(**other):
         points = batch_sizes.STUDY.points
         small = curves(points[0].config, label="small", spread=0.0)
-        return batch_size_figures._leaders([small, curves(points[2].config, label="large", spread=0.0, **other)])
+        return drawings._leaders([small, curves(points[2].config, label="large", spread=0.0, **other)])
 
     assert "that is large throughout." in best(loss=0.3)
     assert "that is small throughout." in best(loss=0.8)

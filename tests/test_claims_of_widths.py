@@ -14,7 +14,10 @@ from shoal import rulings
 from shoal.analysis.verdicts import Verdict, judge
 from shoal.models import normal, softmax_regression
 from shoal.optimizers import SGD
-from shoal.studies import find, gradient_flow, softmax_training, width_claims
+from shoal.studies import find
+from shoal.studies.hidden_units import claims as width_claims
+from shoal.studies.softmax_stability import training
+from shoal.studies.vanishing_gradients import gradient_flow
 from shoal.study import Config
 
 TEN = tuple(range(10))
@@ -163,33 +166,33 @@ def test_what_log_sum_exp_shares_with_the_learning_rates_is_their_beginning() ->
 def trained(naive: Sequence[int], shifted: Sequence[int]) -> dict[tuple[str, float], Any]:
     lost = {"naive": naive, "shifted": shifted, "log-sum-exp": ()}
     return {
-        (form, 1.0): curves(softmax_training.config(form, 1.0), label=form, diverged=lost[form], seeds=TEN[:4])
-        for form in softmax_training.FORMS
+        (form, 1.0): curves(training.config(form, 1.0), label=form, diverged=lost[form], seeds=TEN[:4])
+        for form in training.FORMS
     }
 
 
 def test_runs_that_shifting_saves_are_counted() -> None:
-    assert softmax_training.saved(trained((0, 1, 2), (0, 1, 2))) == (
+    assert training.saved(trained((0, 1, 2), (0, 1, 2))) == (
         "At lr 1, of the 3 runs that the naive form loses, none trains on with the shifted form and 3 train on with "
         "the log-sum-exp form."
     )
-    assert "1 trains on with the shifted form" in softmax_training.saved(trained((0, 1, 2), (0, 1, 3)))
-    assert softmax_training.saved(trained((), (1,))) == "No rate here is high enough for the naive form to lose a run."
+    assert "1 trains on with the shifted form" in training.saved(trained((0, 1, 2), (0, 1, 3)))
+    assert training.saved(trained((), (1,))) == "No rate here is high enough for the naive form to lose a run."
 
 
 def test_runs_that_both_forms_lose_at_once_are_counted() -> None:
-    assert softmax_training.together(trained((0, 1, 2), (1, 2, 3))) == (
+    assert training.together(trained((0, 1, 2), (1, 2, 3))) == (
         "Of 2 runs lost with and without the shift, 2 end at the very same step."
     )
     later = trained((0, 1, 2), (1, 2, 3))
     later["shifted", 1.0] = replace(later["shifted", 1.0], diverged_at=(None, 7, 8, 8))
-    assert "the shift, 1 ends at" in softmax_training.together(later)
-    assert softmax_training.together(trained((0,), (1,))) == ""
+    assert "the shift, 1 ends at" in training.together(later)
+    assert training.together(trained((0,), (1,))) == ""
 
 
 def test_the_table_tells_when_runs_are_lost() -> None:
-    results = Imagined(softmax_training.STUDY)
-    table = softmax_training.fates(trained(TEN[:4], (1,)), results)
+    results = Imagined(training.STUDY)
+    table = training.fates(trained(TEN[:4], (1,)), results)
     ((rate, naive, shifted, lse),) = table.rows
     assert rate == "lr 1"
     assert naive == "4 of 4 lost, after 7 steps"

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 1.4: where softmax overflows, underflows and goes wrong, computed exactly, and what that does to training.
 
-It shows and tells; the facts are `softmax_facts`', the runs and what became of them `softmax_training`'s.
+It shows and tells; the facts are `facts`', the runs and what became of them `training`'s.
 """
 
 import numpy as np
 
 from shoal import wording
-from shoal.studies import compose, softmax_training
+from shoal.studies import compose
 from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
-from shoal.studies.softmax_facts import TOLD, Rows, at, errors_in, limits_in, points_in
+from shoal.studies.softmax_stability import training
+from shoal.studies.softmax_stability.facts import TOLD, Rows, at, errors_in, limits_in, points_in
 
 FLOOR = 1e-17
 """Smaller errors are drawn as if they were so large: they are beyond every format, and often exactly zero."""
@@ -36,14 +37,14 @@ def chapter(results: Results) -> list[Block]:
 
 
 def _training(results: Results) -> list[Block]:
-    study = softmax_training.STUDY
-    found = compose.finished(study, results, softmax_training.label)
+    study = training.STUDY
+    found = compose.finished(study, results, training.label)
     varies = "only the way to write the loss and the learning rate differ; validation is by log-sum-exp in all"
     opening = compose.opening(study, found, "And in training, softmax regression", results, varies)
     if not found:
         return [opening]
-    said = compose.paragraph(softmax_training.saved(found), softmax_training.together(found))
-    return [opening, softmax_training.fates(found, results), said]
+    said = compose.paragraph(training.saved(found), training.together(found))
+    return [opening, training.fates(found, results), said]
 
 
 def _where(places: dict[str, float | None]) -> str:
@@ -193,5 +194,5 @@ SECTION = Section(
     "this reason, subtracting the maximum is the standard approach and is considered stable enough for nearly all "
     "applications.",
     chapter=chapter,
-    study=softmax_training.STUDY,
+    study=training.STUDY,
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Section 1.4, the half that trains: softmax regression with each way to write the loss, at rates up to ten.
 
-It holds the study and its claims, and tells what became of its runs. The arithmetic is `softmax_facts`'.
+It holds the study and its claims, and tells what became of its runs. The arithmetic is `facts`'.
 """
 
 from shoal import wording
@@ -13,7 +13,7 @@ from shoal.optimizers import SGD
 from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, rows, told
 from shoal.studies.section import Results, Table
-from shoal.studies.softmax_facts import ENOUGH, FACTS
+from shoal.studies.softmax_stability.facts import ENOUGH, FACTS
 from shoal.study import Config, Grid, Study
 
 FORMS = ("naive", "shifted", "log-sum-exp")

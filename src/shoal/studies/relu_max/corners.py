@@ -14,7 +14,7 @@ from shoal.analysis.statistics import Summary, mean_interval
 from shoal.analysis.verdicts import outcome
 from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, apart, difference, magnitude, settled, summary, told
-from shoal.studies.factorial import CORNERS, EFFECTS, HELD_OUT, RATES, TEST, Corner, called, config, contrasts
+from shoal.studies.relu_max.factorial import CORNERS, EFFECTS, HELD_OUT, RATES, TEST, Corner, called, config, contrasts
 from shoal.studies.section import Block, Figure, Results, Table
 
 

@@ -12,8 +12,8 @@ from shoal.models import mlp, normal
 from shoal.optimizers import SGD
 from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, LOSS, Quantity, apart, difference, how_often, settled, single, summary, told
+from shoal.studies.hidden_units.claims import CLAIMS
 from shoal.studies.section import Block, Figure, Prose, Results, Section
-from shoal.studies.width_claims import CLAIMS
 from shoal.study import Config, Grid, Study
 
 

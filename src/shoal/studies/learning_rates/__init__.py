@@ -13,7 +13,7 @@ from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
 from shoal.models import normal, softmax_regression
 from shoal.optimizers import SGD
-from shoal.studies import compose, curvature
+from shoal.studies import compose
 from shoal.studies.clauses import (
     ACCURACY,
     LOSS,
@@ -29,7 +29,8 @@ from shoal.studies.clauses import (
     summary,
     told,
 )
-from shoal.studies.learning_rate_claims import CLAIMS, HALF, LONG, SWAY
+from shoal.studies.learning_rates import curvature
+from shoal.studies.learning_rates.claims import CLAIMS, HALF, LONG, SWAY
 from shoal.studies.section import Block, Figure, Prose, Results, Section
 from shoal.study import Config, Grid, Study
 

@@ -9,10 +9,11 @@ from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.models import mlp
 from shoal.optimizers import SGD
-from shoal.studies import compose, gradient_flow
+from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, difference, each, fold, geometric, single, versus
-from shoal.studies.gradient_flow import CLAIMS, MOMENTS, gradient_norms, sigmoid_curve
 from shoal.studies.section import Block, Figure, Prose, Results, Section
+from shoal.studies.vanishing_gradients import gradient_flow
+from shoal.studies.vanishing_gradients.gradient_flow import CLAIMS, MOMENTS, gradient_norms, sigmoid_curve
 from shoal.study import Config, Grid, Study
 
 WIDTH = 64

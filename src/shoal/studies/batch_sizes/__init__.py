@@ -12,8 +12,9 @@ from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
 from shoal.models import normal, softmax_regression
 from shoal.optimizers import SGD
-from shoal.studies import batch_size_figures, compose
-from shoal.studies.batch_size_claims import (
+from shoal.studies import compose
+from shoal.studies.batch_sizes import drawings
+from shoal.studies.batch_sizes.claims import (
     CLAIMS,
     EPOCHS,
     LARGE,
@@ -25,7 +26,7 @@ from shoal.studies.batch_size_claims import (
     TIMES,
     far_below,
 )
-from shoal.studies.batch_size_figures import SECONDS, last_step, step_clock
+from shoal.studies.batch_sizes.drawings import SECONDS, last_step, step_clock
 from shoal.studies.clauses import (
     ACCURACY,
     LOSS,
@@ -83,10 +84,10 @@ def chapter(results: Results) -> list[Block]:
     said = [compose.paragraph(noise(group), ranking(group, ACCURACY, "highest", "at"), end(group, compared))]
     return [
         opening,
-        *batch_size_figures.progress(group),
+        *drawings.progress(group),
         *way,
         compose.outcome_table("batch-sizes-way", group, progress, (FIRST, _then(large))),
-        batch_size_figures.steps(group),
+        drawings.steps(group),
         *(said if several else []),
         compose.outcome_table("batch-sizes", group, ending, (LOSS, ACCURACY, NOISE)),
         *_beyond(results, found),
@@ -166,7 +167,7 @@ def _beyond(results: Results, found: dict[int, Curves]) -> list[Block]:
     lines = [curves for size, curves in found.items() if size != LARGE["batch_size"]]
     return [
         compose.paragraph(equal_steps(small, long), scaled(small, fast)),
-        batch_size_figures.balance([*lines, long]),
+        drawings.balance([*lines, long]),
     ]
 
 

@@ -13,8 +13,9 @@ from shoal.analysis.statistics import mean_interval
 from shoal.analysis.verdicts import Evidence
 from shoal.models import lenet
 from shoal.optimizers import SGD
-from shoal.studies import compose, corners, factorial
+from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, LOSS, apart, changed, difference, how_often, rows, summary, told
+from shoal.studies.relu_max import corners, factorial
 from shoal.studies.section import Block, Figure, Results, Section
 from shoal.study import Config, Grid, Study
 

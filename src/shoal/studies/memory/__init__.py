@@ -7,7 +7,7 @@ from typing import Any
 
 from shoal import wording
 from shoal.optimizers import Adam
-from shoal.studies.ledgers import BATCHES, FACTS, MODELS, PREDICTION, SHOWN, USES, Rows, one, ratio, rows_in
+from shoal.studies.memory.ledgers import BATCHES, FACTS, MODELS, PREDICTION, SHOWN, USES, Rows, one, ratio, rows_in
 from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
 
 KINDS = ("parameters", "gradients", "optimizer_state", "activations", "input")

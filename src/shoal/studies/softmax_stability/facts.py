@@ -2,7 +2,7 @@
 """What the original says of softmax in floating point and arithmetic alone decides: claims 7, 8, and half of 9.
 
 Each fact is found by the probes of `probes/softmax.py`. Nothing here trains; what training says stands in
-`softmax_training`.
+`training`.
 """
 
 from collections.abc import Sequence
