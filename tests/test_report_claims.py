@@ -280,7 +280,7 @@ def test_quotes_are_told_once():
     verdicts = [compose_one(beats(id, 0.1, 0.01, says=says)) for id, says in parts]
     extra = compose_one(beats("3d", 0.1, 0.01, says="beyond", primary=False))
     (statement,) = rulings.statements([*verdicts, extra])
-    assert findings.quoted(statement) == "Large: unstable, swaying loss … high loss …, or worse"
+    assert statement.says == "Large: unstable, swaying loss … high loss …, or worse"
 
 
 def compose_one(claim):

@@ -101,6 +101,11 @@ def test_an_open_claim_whose_interval_is_clear_says_what_else_keeps_it_open():
     assert rulings.flips(mixed) == "The interval lies on one side of the bound, but not three quarters of the seeds do."
 
 
+def test_numbers_beyond_a_thousand_have_three_digits_that_count():
+    verdict = one(claim(LOSS, margin="10x"), TEN * seeds(139_676, 9_000), TEN)
+    assert rulings.deciding(verdict) == "139,000× [133,000, 146,000]"
+
+
 def test_no_margin_would_support_the_opposite():
     assert rulings.flips(one(claim(), TEN - seeds(0.02), TEN)) == "No margin would support it."
 
@@ -182,7 +187,7 @@ def test_statements_come_in_the_order_of_their_numbers():
     found = rulings.statements(verdicts(("10", "yes"), ("2b", "yes"), ("name", "no"), ("2a", "yes")))
     assert [statement.id for statement in found] == ["2", "10", "name"]
     assert [verdict.claim.id for verdict in found[0].verdicts] == ["2a", "2b"]
-    assert found[0].says == "So 2a. So 2b."
+    assert found[0].says == "So 2a. … So 2b."
 
 
 # ---- report.json --------------------------------------------------------------------------------------

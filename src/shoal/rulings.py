@@ -4,6 +4,7 @@
 Everything is composed from the verdict; nothing here judges, and nothing is known of any particular claim.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -37,8 +38,12 @@ class Statement:
 
     @property
     def says(self) -> str:
-        """The original's words: those of its first part, and of others where they differ."""
-        return " ".join(dict.fromkeys(verdict.claim.says for verdict in self.verdicts))
+        """The original's words on all parts that count, each once, an ellipsis where something is left out."""
+        told: list[str] = []
+        for verdict in self.deciders:
+            fragments = (fragment.strip() for fragment in verdict.claim.says.split("…"))
+            told += [fragment for fragment in fragments if fragment and fragment not in " ".join(told)]
+        return re.sub(r"… (?=[,;:.])", "…", " … ".join(told))
 
     @property
     def deciders(self) -> tuple[Verdict, ...]:
@@ -273,8 +278,10 @@ class _Scale:
         return wording.decimals_for(half) if isfinite(half) and half > 0 else None
 
     def bare(self, value: float, places: int | None = None) -> str:
-        """A measured number, without its unit."""
+        """A measured number, without its unit; beyond a thousand with three significant digits."""
         scaled = value * self._factor
+        if abs(scaled) >= 1000 and isfinite(scaled):
+            scaled = float(f"{scaled:.2e}")
         return wording.rounded(scaled) if places is None else wording.fixed(scaled, places)
 
     def told(self, value: float, places: int | None = None) -> str:

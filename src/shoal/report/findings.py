@@ -257,12 +257,3 @@ def _kind(verdict: Verdict) -> str:
     """What the images show."""
     names = [config.data for config in verdict.a.configs] if verdict.a else []
     return {"fashion-mnist": "clothes", "mnist": "digits"}.get(names[0] if names else "", "images")
-
-
-def quoted(statement: rulings.Statement) -> str:
-    """The original's words on all parts that count, each once, an ellipsis where something between is left out."""
-    told: list[str] = []
-    for verdict in statement.deciders:
-        fragments = (fragment.strip() for fragment in verdict.claim.says.split("…"))
-        told += [fragment for fragment in fragments if fragment and fragment not in " ".join(told)]
-    return re.sub(r"… (?=[,;:.])", "…", " … ".join(told))

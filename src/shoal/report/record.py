@@ -80,7 +80,7 @@ def _statement(statement: rulings.Statement) -> dict[str, Any]:
     """One row of the opening table: a sentence of the original, and the claims that it consists of."""
     return {
         "id": statement.id,
-        "says": findings.quoted(statement),
+        "says": statement.says,
         "verdict": statement.word,
         "so_far": statement.so_far,
         "decided_by": statement.decider.claim.id,

@@ -113,7 +113,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "6c",
-        "… sometimes lower final accuracy",
+        "… lower final accuracy",
         tested="After 10 epochs, in more than a quarter of runs, accuracy at batch 256 is more than 0.5 points below "
         "that at batch 32.",
         measure=LOWER,
@@ -123,7 +123,7 @@ CLAIMS: tuple[Sentence, ...] = (
     *(
         Claim(
             id,
-            "… sometimes lower final accuracy",
+            "… lower final accuracy",
             tested=f"With {given}, accuracy at batch 256 ends on average more than 0.5 points below that at batch 32.",
             measure="accuracy",
             a=other,

@@ -90,7 +90,7 @@ _FAIR = (
 CLAIMS = (
     Claim(
         "18a",
-        "This happens because ReLU avoids vanishing gradients …",
+        "… because ReLU avoids vanishing gradients …",
         tested=f"{_FAIR} ReLU in place of the sigmoid raises test accuracy by more than half a point, on average over "
         "both poolings.",
         measure=EFFECT,
@@ -101,7 +101,7 @@ CLAIMS = (
     ),
     Claim(
         "18b",
-        "This happens because ReLU avoids vanishing gradients …",
+        "… because ReLU avoids vanishing gradients …",
         tested=f"{_FAIR} the gain in test accuracy from ReLU in place of the sigmoid is more than half a point above "
         "that from max in place of average pooling.",
         measure=EFFECT,
@@ -112,7 +112,7 @@ CLAIMS = (
     ),
     Claim(
         "18c",
-        "… and max pooling keeps the strongest parts …",
+        "… max pooling keeps the strongest parts …",
         tested=f"{_FAIR} max in place of average pooling raises test accuracy by more than half a point, on average "
         "over both activations.",
         measure=EFFECT,
@@ -123,7 +123,7 @@ CLAIMS = (
     ),
     Claim(
         "18d",
-        "… and max pooling keeps the strongest parts …",
+        "… max pooling keeps the strongest parts …",
         tested=f"{_FAIR} max pooling adds as much to test accuracy with ReLU as with the sigmoid, to within half a "
         "point.",
         measure=EFFECT,
@@ -135,7 +135,7 @@ CLAIMS = (
     ),
     Untestable(
         "18e",
-        "This happens because ReLU avoids vanishing gradients …",
+        "… because ReLU avoids vanishing gradients …",
         "Accuracies show what a change does and not how: that it works through gradients that do not vanish, or "
         "through the strongest parts, no such run can refute.",
         "Whether the one change does it, or the other, is claims 18a to 18c; the gradients themselves are measured in "

@@ -22,7 +22,7 @@ IN_TOLD = f"in {TOLD}"
 NEAR = 4
 """A point found by bisection is where theory has it if it is no further off than so many half rounding steps."""
 
-ENOUGH = "… is considered stable enough for nearly all applications."
+ENOUGH = "… stable enough for nearly all applications."
 
 
 def points_in(results: Results) -> Rows:
@@ -117,28 +117,28 @@ def _loss_stays_finite(results: Results) -> Found:
 FACTS = (
     Fact(
         "7a",
-        "The exponential of that value can exceed the limits …, causing to overflow …",
+        "The exponential … causing to overflow …",
         "In float16, float32 and float64, exp becomes infinite at a finite logit, where theory has it: at the "
         "logarithm of the largest number that the format has.",
         _overflow,
     ),
     Fact(
         "7b",
-        "The exponential becomes so close to zero that it rounds down to zero …",
+        "… rounds down to zero …",
         "In all three formats, exp becomes zero at a finite negative logit, where theory has it: at the logarithm of "
         "half the smallest number that the format has.",
         _underflow,
     ),
     Fact(
         "7c",
-        "Both … cause the computed probabilities to become unreliable.",
+        "… probabilities to become unreliable.",
         "In all three formats, the naive form gives NaN both for one large logit beside nine zeros and for ten equal "
         "logits that are far enough below zero.",
         _unreliable,
     ),
     Fact(
         "8a",
-        "Shifting them … by the same amount does not change the final probabilities …",
+        "Shifting them … does not change the final probabilities …",
         "In all three formats and at every gap tried, the shifted probabilities are within "
         f"{softmax.CLASSES} roundings, one for each class, of the exact ones, known to 50 digits; a rounding is half "
         "the step from 1 to the next number.",
@@ -146,14 +146,14 @@ FACTS = (
     ),
     Fact(
         "8b",
-        "… keeps its exponential at a safe size of one and prevents overflow.",
+        "… prevents overflow.",
         "In no format is there a finite number at which the shifted probabilities become NaN: not one logit beside "
         "nine zeros, nor ten equal logits, above zero or below.",
         _never_overflows,
     ),
     Fact(
         "9a",
-        "Those values correspond to classes with almost no probability anyway.",
+        "… almost no probability anyway. …",
         "In all three formats, a class whose shifted exponential rounds down to zero had a probability of less than a "
         "rounding, half the step from 1 to the next number.",
         _little_lost,
