@@ -24,14 +24,17 @@ def test_the_study_in_the_readme_runs(
     monkeypatch.setattr("shoal.runner.load", lambda name: small)
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(block.strip().splitlines()) <= 25
+    assert len(block.strip().splitlines()) <= 26
     names: dict[str, Any] = {}
     with pytest.warns(UserWarning, match="sketches-garments-.* stands in for it, drawings that say nothing"):
         exec(compile(block, "README.md", "exec"), names)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert lines[0].startswith("hidden 16, lr 0.05")
-    assert all(line.endswith("over 5 seeds") for line in lines)
+    assert all(line.endswith("over 10 seeds") for line in lines[:6])
+    assert re.fullmatch(
+        r"(supported|refuted|inconclusive): The final .* more than 0.5 points above .*64, lr 0.2\.", lines[6]
+    )
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
@@ -55,7 +58,16 @@ def test_the_section_in_contributing_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/data.md", "docs/log.md", "docs/performance.md", "docs/statistics.md"]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/data.md",
+        "docs/log.md",
+        "docs/performance.md",
+        "docs/replication.md",
+        "docs/statistics.md",
+    ],
 )
 def test_links_and_rooms_are_there(page: str) -> None:
     text = (ROOT / page).read_text()

@@ -10,11 +10,13 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
+from shoal.analysis.claims import Sentence
 from shoal.analysis.curves import Curves
+from shoal.analysis.verdicts import Verdict, judge
 from shoal.data import Dataset
 from shoal.engines import Engine, Tensors, scaling, steps_per_epoch
 from shoal.errors import StudyError
@@ -100,6 +102,11 @@ class StoredResults:
         """The curves of every point, in the grid's order; points without a finished run are left out."""
         found = (self._curves(point) for point in (self.study.points if self.study else ()))
         return [curves for curves in found if curves.seeds]
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What the runs that are there say about the study's claims; "so far" where not all seeds have ended."""
+        claims = cast(tuple[Sentence, ...], self.study.claims if self.study else ())
+        return judge(claims, self, asked=len(self.seeds))
 
     def dataset(self, name: str) -> Dataset:
         """The data set a config names, or its stand-in, by either name."""
