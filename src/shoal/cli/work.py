@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shoal.study import Study
     from shoal.terminal import View
 
-PAUSE = 3.0
+PAUSE = 12.0
 """After a writing, so many times as long passes before the next: writing takes the cores from training."""
 
 

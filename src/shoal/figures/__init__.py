@@ -14,7 +14,7 @@ from shoal.figures.amounts import bars, dot_rows, dots, heatmap, heatmap_rows
 from shoal.figures.curves import BINS, curve_rows, curves, lines, multiples, steps, steps_note, steps_rows
 from shoal.figures.drawing import Series
 from shoal.figures.pictures import filters, image_rows, images
-from shoal.figures.render import element, png, stamped, svg
+from shoal.figures.render import element, png, stamped, svg, unchecked
 from shoal.figures.tried import Choice, tried
 from shoal.figures.verdicts import ClaimRow, verdict_rows, verdicts
 
@@ -43,6 +43,7 @@ __all__ = [
     "steps_rows",
     "svg",
     "tried",
+    "unchecked",
     "verdict_rows",
     "verdicts",
 ]

@@ -2,6 +2,8 @@
 """A chart as SVG or PNG, without a browser and without a network. It changes no number."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -17,6 +19,16 @@ def svg(chart: Any) -> str:
     clips = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(re.findall(r'id="(clip\d+)"', drawn)))}
     drawn = re.sub(r"\bclip\d+\b", lambda found: clips.get(found[0], found[0]), drawn)
     return drawn.replace(f'font-family="{theme.CHART_FONT}"', f"font-family='{theme.FONTS}'")
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """While it lasts, charts are built without holding each piece against the grammar's schema, which takes longer than
+    drawing them. The tests draw every chart with the checks."""
+    from altair.utils.schemapi import debug_mode
+
+    with debug_mode(False):
+        yield
 
 
 def png(chart: Any, scale: float = 2.0) -> bytes:
