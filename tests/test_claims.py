@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from fakes import tiny_config
-from shoal.analysis.claims import Chosen, Claim, Combined, Fact, Found, Untestable, highest, lowest, statement
+from shoal.analysis.claims import Claim, Fact, Found, Untestable, statement
 from shoal.analysis.margins import Margin
 from shoal.analysis.measures import MEASURES, at, gained_by, late_slope
+from shoal.analysis.sides import Chosen, Combined, highest, lowest
 from shoal.errors import StudyError
 from shoal.study import Grid, Study
 

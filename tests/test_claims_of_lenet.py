@@ -13,7 +13,8 @@ from imagined import Imagined, curves
 from shoal import streams
 from shoal.analysis.claims import Claim, Untestable
 from shoal.analysis.curves import Curves
-from shoal.analysis.verdicts import judge, outcome
+from shoal.analysis.outcomes import outcome
+from shoal.analysis.verdicts import judge
 from shoal.studies import find, lenet_epochs, relu_max
 from shoal.studies.relu_max import corners, factorial
 from shoal.studies.relu_max.factorial import CORNERS, TEST

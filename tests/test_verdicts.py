@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.analysis.claims import Chosen, Claim, Combined, Fact, Found, Untestable, highest
+from shoal.analysis.claims import Claim, Fact, Found, Untestable
 from shoal.analysis.measures import Measure
+from shoal.analysis.sides import Chosen, Combined, highest
 from shoal.analysis.verdicts import judge
 
 ACCURACY = Measure("accuracy", lambda curves: curves.values, rising=True)

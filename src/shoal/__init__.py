@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shoal.analysis.claims import Chosen, Claim
+    from shoal.analysis.claims import Claim
     from shoal.analysis.curves import Curves
+    from shoal.analysis.sides import Chosen
     from shoal.analysis.verdicts import judge
     from shoal.data import Dataset, fashion_mnist, from_arrays, mnist
     from shoal.engines.native import NativeEngine
@@ -55,8 +56,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "analysis.claims": "Chosen Claim",
+    "analysis.claims": "Claim",
     "analysis.curves": "Curves",
+    "analysis.sides": "Chosen",
     "analysis.verdicts": "judge",
     "data": "Dataset fashion_mnist from_arrays mnist",
     "engines.native": "NativeEngine",

@@ -6,59 +6,18 @@ sentence says why it is one. Whatever a study could not judge is refused when th
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Literal
 
-import numpy as np
-
 from shoal.analysis.margins import Margin
 from shoal.analysis.measures import MEASURES, Measure
+from shoal.analysis.sides import Side, Values, name, named
 from shoal.errors import StudyError
-from shoal.study import Study, label
+from shoal.study import Study
 
 Direction = Literal["above", "below", "within"]
-Values = Mapping[str, Any]
-"""Grid values that name one point of a study: ``{"lr": 0.1}``."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The one of several configs that is best by another measure, on average over the seeds.
-
-    ``Chosen([{"lr": 0.1}, {"lr": 0.2}], by="accuracy")``; with a hold-out in the configs, ``accuracy`` is that on the
-    images held out, so that "test-accuracy", which a claim then judges, played no part in the choice.
-    """
-
-    among: tuple[Values, ...]
-    by: str | Measure
-
-
-@dataclass(frozen=True)
-class Combined:
-    """A number made of several sides, seed by seed: the lowest of them, an effect in a factorial.
-
-    Args:
-        by: from (k, n), a row per side and a column per seed, to (n,).
-    """
-
-    of: tuple["Values | Chosen", ...]
-    by: Callable[[np.ndarray], np.ndarray]
-    label: str
-
-
-Side = Values | Chosen | Combined
-
-
-def lowest(*of: Values | Chosen, label: str) -> Combined:
-    """The lowest of several sides, seed by seed."""
-    return Combined(of, lambda values: np.min(values, axis=0), label)
-
-
-def highest(*of: Values | Chosen, label: str) -> Combined:
-    """The highest of several sides, seed by seed."""
-    return Combined(of, lambda values: np.max(values, axis=0), label)
 
 
 @dataclass(frozen=True)
@@ -117,8 +76,8 @@ class Claim:
         by = self._margin(id, margin, b, direction, found)
         given = {"id": id, "says": says, "measure": found, "a": a, "b": b, "direction": direction, "margin": by}
         given |= {"primary": primary, "called": called}
-        for name, value in given.items():
-            object.__setattr__(self, name, value)
+        for field_, value in given.items():
+            object.__setattr__(self, field_, value)
         object.__setattr__(self, "tested", tested or self._worded())
         _check_words(id, says, self.tested)
 
@@ -204,22 +163,6 @@ class Claim:
                     f"{study.name}: claim {self.id} asks for the {self.measure.name}, which needs "
                     f"{self.measure.epochs} epochs; {point.label} has {point.config.epochs}. Train it longer."
                 )
-
-
-def name(side: Side) -> str:
-    """What a side is called if nobody says otherwise: "lr 0.1", "the chosen of lr 0.1 and lr 0.2"."""
-    if isinstance(side, Combined):
-        return side.label
-    if isinstance(side, Chosen):
-        return f"the chosen one of {' / '.join(map(name, side.among))}"
-    return label(side)
-
-
-def named(side: Side) -> tuple[Values, ...]:
-    """The grid values of every config that a side is made of."""
-    if isinstance(side, Chosen):
-        return side.among
-    return tuple(values for part in side.of for values in named(part)) if isinstance(side, Combined) else (side,)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Protocol, Self
 
 from shoal.analysis.claims import Claim, Sentence
 from shoal.analysis.looks import family_level
-from shoal.analysis.verdicts import Evidence, Verdict, judge
+from shoal.analysis.outcomes import Evidence
+from shoal.analysis.verdicts import Verdict, judge
 
 
 class Arriving(Evidence, Protocol):

@@ -9,47 +9,22 @@ seeds give no verdict. Nothing here trains, reads a store or writes a sentence.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
-from shoal.analysis.claims import Chosen, Claim, Combined, Fact, Found, Sentence, Side
+from shoal.analysis.claims import Claim, Fact, Found, Sentence
 from shoal.analysis.comparison import FEWEST, Comparison, compare, seeds_needed
-from shoal.analysis.curves import Curves
-from shoal.analysis.measures import Measure, Results, Scale, measure
+from shoal.analysis.measures import Scale
+from shoal.analysis.outcomes import Evidence, Outcome, outcome
 from shoal.analysis.significance import holm_levels
 from shoal.analysis.two_way import TwoWay, two_scopes
-from shoal.study import Config
 
 Word = Literal["supported", "refuted", "inconclusive", "not testable", "too few seeds"]
 How = Literal["", "equal", "opposite", "less"]
 
 BETTER = 0.75
 """The share of seeds that must be on the claim's side (Bouthillier et al. 2021)."""
-
-
-class Evidence(Results, Protocol):
-    """What a judge reads: the results of one study."""
-
-    def curves(self, **values: Any) -> Curves:
-        """The curves of one point of the study, by its grid values; only seeds that ended."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """A side's measured values, a number per seed, and the configs they came from."""
-
-    label: str
-    seeds: tuple[int, ...]
-    values: np.ndarray
-    """(n,), in the order of the seeds."""
-    configs: tuple[Config, ...]
-
-    @property
-    def hashes(self) -> tuple[str, ...]:
-        """Of the configs."""
-        return tuple(config.hash for config in self.configs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +116,7 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
     so_far = len(seeds) < asked
     if not seeds:
         return Verdict(claim, "too few seeds", a=a, b=b, so_far=so_far)
-    left, right = _at(a, seeds), None if b is None else _at(b, seeds)
+    left, right = a.at(seeds), None if b is None else b.at(seeds)
     comparison = _compare(claim, left, right, level)
     better = _p_better(claim, comparison)
     word = _word(claim, comparison, better)
@@ -165,7 +140,7 @@ def _elsewhere(
 ) -> TwoWay | None:
     """The second scope, where each side is one config, and both were tested on the same images."""
     configs = [config for side in sides for config in side.configs]
-    ended = all(np.isfinite(_at(side, seeds)).all() for side in sides)
+    ended = all(np.isfinite(side.at(seeds)).all() for side in sides)
     alike = len(configs) == len(sides) and len({config.data for config in configs}) == 1
     tested = claim.measure.of_images and (claim.measure.deep or not any(config.holdout for config in configs))
     if not (tested and alike and ended):
@@ -179,42 +154,6 @@ def _outcomes(claim: Claim, evidence: Evidence) -> tuple[Outcome, Outcome | None
     found = [outcome(side, claim.measure, evidence) for side in claim.sides]
     found[: len(claim.called)] = [replace(one, label=name) for one, name in zip(found, claim.called, strict=False)]
     return found[0], found[1] if len(found) > 1 else None
-
-
-def _at(outcome: Outcome, seeds: Sequence[int]) -> np.ndarray:
-    return outcome.values[[outcome.seeds.index(seed) for seed in seeds]]
-
-
-# ---- sides --------------------------------------------------------------------------------------------
-
-
-def outcome(side: Side, of: Measure, evidence: Evidence) -> Outcome:
-    """A side's values, for the seeds that all its configs have."""
-    if isinstance(side, Combined):
-        parts = [outcome(part, of, evidence) for part in side.of]
-        seeds = tuple(seed for seed in parts[0].seeds if all(seed in part.seeds for part in parts))
-        rows = np.array([_at(part, seeds) for part in parts]).reshape(len(parts), len(seeds))
-        with np.errstate(invalid="ignore"):  # what two infinite values differ by is unknown, and stays NaN
-            values = side.by(rows) if seeds else np.empty(0)
-        return Outcome(side.label, seeds, values, tuple(config for part in parts for config in part.configs))
-    curves = _chosen(side, evidence) if isinstance(side, Chosen) else evidence.curves(**side)
-    values = of.values(curves, evidence) if curves.seeds else np.empty(0)
-    return Outcome(curves.label, curves.seeds, values, (curves.config,))
-
-
-def _chosen(side: Chosen, evidence: Evidence) -> Curves:
-    """The config with the best mean by the measure that chooses, over the seeds that all of them have."""
-    by = measure(side.by) if isinstance(side.by, str) else side.by
-    found = [evidence.curves(**values) for values in side.among]
-    shared = [seed for seed in found[0].seeds if all(seed in curves.seeds for curves in found)]
-    if not shared:
-        return found[0]
-
-    def mean(curves: Curves) -> float:
-        values = by.values(curves, evidence)[[curves.seeds.index(seed) for seed in shared]]
-        return float(values.mean()) * (1 if by.rising else -1)
-
-    return max(found, key=mean)
 
 
 # ---- the verdict --------------------------------------------------------------------------------------

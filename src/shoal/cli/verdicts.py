@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from shoal.analysis.verdicts import Outcome, Verdict
+    from shoal.analysis.outcomes import Outcome
+    from shoal.analysis.verdicts import Verdict
 
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow"}
 WIDEST = 100

@@ -13,7 +13,8 @@ import numpy as np
 
 from shoal import rulings, wording
 from shoal.analysis.claims import Claim
-from shoal.analysis.verdicts import Outcome, Verdict
+from shoal.analysis.outcomes import Outcome
+from shoal.analysis.verdicts import Verdict
 from shoal.studies.section import Figure
 
 if TYPE_CHECKING:

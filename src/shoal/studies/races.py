@@ -5,9 +5,9 @@ by seed. They need both configs' curves, so they are deep; nothing here compares
 import numpy as np
 
 from shoal.analysis import metrics
-from shoal.analysis.claims import Values
 from shoal.analysis.curves import Curves
 from shoal.analysis.measures import Clock, Measure, clock
+from shoal.analysis.sides import Values
 from shoal.studies.section import Results
 
 

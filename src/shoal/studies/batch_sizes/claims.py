@@ -4,9 +4,10 @@
 import numpy as np
 
 from shoal.analysis import metrics
-from shoal.analysis.claims import Claim, Combined, Sentence, Untestable
+from shoal.analysis.claims import Claim, Sentence, Untestable
 from shoal.analysis.curves import Curves
 from shoal.analysis.measures import MEASURES, Measure, at, clock
+from shoal.analysis.sides import Combined
 from shoal.studies.races import time_to_loss_of
 from shoal.studies.section import Results
 

@@ -3,8 +3,9 @@
 
 from dataclasses import replace
 
-from shoal.analysis.claims import Claim, highest, lowest
+from shoal.analysis.claims import Claim
 from shoal.analysis.measures import MEASURES
+from shoal.analysis.sides import highest, lowest
 from shoal.studies.races import time_to_loss_of, time_to_loss_of_at_least
 
 HALF = 5

@@ -9,8 +9,8 @@ from shoal.analysis import metrics
 from shoal.analysis.claims import Claim
 from shoal.analysis.curves import Curves
 from shoal.analysis.measures import Measure
+from shoal.analysis.outcomes import Evidence
 from shoal.analysis.statistics import mean_interval
-from shoal.analysis.verdicts import Evidence
 from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.studies import compose

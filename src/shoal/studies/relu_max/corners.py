@@ -10,8 +10,8 @@ import numpy as np
 
 from shoal import wording
 from shoal.analysis.curves import Curves
+from shoal.analysis.outcomes import outcome
 from shoal.analysis.statistics import Summary, mean_interval
-from shoal.analysis.verdicts import outcome
 from shoal.studies import compose
 from shoal.studies.clauses import ACCURACY, apart, difference, magnitude, settled, summary, told
 from shoal.studies.relu_max.factorial import CORNERS, EFFECTS, HELD_OUT, RATES, TEST, Corner, called, config, contrasts

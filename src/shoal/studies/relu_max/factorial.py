@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from shoal.analysis import metrics
-from shoal.analysis.claims import Chosen, Claim, Combined, Untestable
+from shoal.analysis.claims import Claim, Untestable
 from shoal.analysis.measures import MEASURES
-from shoal.analysis.verdicts import Evidence, outcome
+from shoal.analysis.outcomes import Evidence, outcome
+from shoal.analysis.sides import Chosen, Combined
 from shoal.models import lenet
 from shoal.optimizers import SGD
 from shoal.study import Config, Grid
