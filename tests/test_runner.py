@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from fakes import FakeEngine, dots, tiny_config, tiny_study
+from shoal.analysis.claims import Claim
 from shoal.data import Split
 from shoal.engines.native import NativeEngine
 from shoal.engines.reference import ReferenceEngine
@@ -210,6 +211,19 @@ def test_a_diverged_run_is_an_outcome_and_is_not_tried_again(store):
     assert store.history(demand.runs[1], "fake").status == "finished"
     again = train(demand, FakeEngine(), DATA, store)
     assert (again.trained, again.diverged) == (0, outcome.diverged)
+
+
+def test_diverging_is_a_mishap_unless_the_study_claims_something_about_it(store):
+    point, asks = {"lr": 100.0}, {"measure": "diverged", "b": 0.5}
+    asked = dataclasses.replace(tiny_study(), grid=Grid(lr=[0.1, 100.0]), config=tiny_config, name="asked", seeds=(0,))
+    asking = dataclasses.replace(asked, claims=[Claim("1", "It diverges.", a=point, **asks)])
+    demand = Demand.of([asking])
+    assert demand.fates == {run.trajectory for run in asking.runs()}
+    assert not Demand.of([asking, asked]).fates, "another study did not ask"
+    data = {"dots": dots()}
+    outcome = train(demand, FakeEngine(), data, store)
+    assert (len(outcome.diverged), outcome.mishaps) == (1, ())
+    assert train(Demand.of([asked]), FakeEngine(), data, store).mishaps == outcome.diverged
 
 
 def test_a_diverged_run_keeps_the_weights_before(store):

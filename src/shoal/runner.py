@@ -15,6 +15,8 @@ from typing import cast
 
 import numpy as np
 
+from shoal.analysis.claims import Claim
+from shoal.analysis.measures import MEASURES
 from shoal.data import Dataset, load
 from shoal.engines import Checkpoint, Engine, EpochRecord, dataset_for, portions, scaling
 from shoal.errors import EngineError, StudyError
@@ -32,17 +34,21 @@ class Demand:
     Args:
         runs: all runs; they may repeat, and be prefixes of one another.
         every: trajectories whose weights are kept after every epoch.
+        fates: trajectories of studies that claim something about diverging: there it is a result and no mishap.
     """
 
     runs: tuple[Run, ...]
     every: frozenset[str] = frozenset()
+    fates: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, studies: Iterable[Study], seeds: Sequence[int] | None = None) -> "Demand":
         """Every run of the studies, on their own seeds or on these."""
         asked = [(study, study.runs(seeds)) for study in studies]
         runs = tuple(chain.from_iterable(runs for _, runs in asked))
-        return cls(runs, frozenset(run.trajectory for study, runs in asked if study.keep_weights for run in runs))
+        every = frozenset(run.trajectory for study, runs in asked if study.keep_weights for run in runs)
+        mishaps = {run.trajectory for study, runs in asked if not _asks_of_diverging(study) for run in runs}
+        return cls(runs, every, frozenset(run.trajectory for run in runs) - mishaps)
 
     def last_epochs(self) -> dict[str, set[int]]:
         """Trajectory to the epochs with which its runs end."""
@@ -61,10 +67,15 @@ class Demand:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `train` did: tasks trained, and which runs asked for diverged, now or earlier."""
+    """What `train` did: tasks trained, which runs asked for diverged, now or earlier, and of which it was not asked."""
 
     trained: int
     diverged: tuple[Run, ...]
+    mishaps: tuple[Run, ...] = ()
+
+
+def _asks_of_diverging(study: Study) -> bool:
+    return any(isinstance(claim, Claim) and claim.measure is MEASURES["diverged"] for claim in study.claims)
 
 
 def check(demand: Demand, data: Mapping[str, Dataset]) -> None:
@@ -150,7 +161,8 @@ def train(
                     on_record(record)
                 if ends(record) and seeds.complete(record.run.seed) and on_seed:
                     on_seed(seeds.done, len(seeds.asked))
-    return Outcome(len(tasks), _diverged(demand, store, engine.name))
+    lost = _diverged(demand, store, engine.name)
+    return Outcome(len(tasks), lost, tuple(run for run in lost if run.trajectory not in demand.fates))
 
 
 def _correct(record: EpochRecord, engine: Engine, data: Mapping[str, Dataset]) -> np.ndarray:

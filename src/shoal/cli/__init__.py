@@ -33,7 +33,7 @@ class Commands(click.Group):
 def shoal() -> None:
     """Train schools of small neural networks at once, and tell what the curves prove.
 
-    Exit codes: 0 done, 1 error, 2 usage or study error, 3 finished but some runs diverged,
+    Exit codes: 0 done, 1 error, 2 usage or study error, 3 finished but runs diverged unasked,
     4 data missing or damaged, 5 store locked or too new, 130 interrupted.
     """
 

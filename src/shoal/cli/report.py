@@ -72,7 +72,7 @@ def report(
         print_json("report", **files, sections=[section.id for section in chosen], seeds=len(work.base), looks=looks)
     else:
         click.echo(Path(out) / "index.html")
-    return DIVERGED if outcome.diverged else 0
+    return DIVERGED if outcome.mishaps else 0
 
 
 def _looks(until_settled: bool, max_seeds: int | None, seeds: int | None) -> tuple[int, ...]:

@@ -20,18 +20,19 @@ def next_look(verdicts: "Sequence[Verdict]", looks: Sequence[int]) -> int | None
 
 
 def narrowed(study: "Study | None", open_: "Sequence[Verdict]") -> "Study | None":
-    """The study with only those points that open claims look at; None if they look at none."""
+    """The study with only the open claims and the points that they look at; None if they look at none."""
     from shoal.analysis.claims import Claim
     from shoal.study import Grid
 
     if study is None:
         return None
-    named = [dict(values) for one in open_ if isinstance(one.claim, Claim) for values in one.claim.points]
+    claims = [one.claim for one in open_ if isinstance(one.claim, Claim)]
+    named = [dict(values) for claim in claims for values in claim.points]
     points = [point.values for point in study.points if point.values in named]
     if not points:
         return None
     grids = [Grid(**{name: [value] for name, value in values.items()}) for values in points]
-    return replace(study, grid=reduce(add, grids), claims=())
+    return replace(study, grid=reduce(add, grids), claims=claims)
 
 
 def announced(open_: "Sequence[Verdict]", configs: int, at: int, looks: Sequence[int]) -> str:

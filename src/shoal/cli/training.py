@@ -53,7 +53,7 @@ def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
         cases = [of_study(each) for each in studies if each.claims]
         verdicts = {case.section: judge_case(case, store, engine, data, seeds).verdicts for case in cases}
     _print_results(found, verdicts, as_json)
-    return DIVERGED if outcome.diverged else 0
+    return DIVERGED if outcome.mishaps else 0
 
 
 @click.command()

@@ -135,7 +135,10 @@ class Work:
 def _both(one: "Outcome", other: "Outcome") -> "Outcome":
     from shoal.runner import Outcome
 
-    return Outcome(one.trained + other.trained, tuple(dict.fromkeys(one.diverged + other.diverged)))
+    diverged, mishaps = (
+        dict.fromkeys(a + b) for a, b in ((one.diverged, other.diverged), (one.mishaps, other.mishaps))
+    )
+    return Outcome(one.trained + other.trained, tuple(diverged), tuple(mishaps))
 
 
 def command_line() -> str:

@@ -101,7 +101,7 @@ def _design(results: Results) -> str:
     images = len(results.dataset(shared.data).train)
     return (
         f"Which of the two changes does it? Activation and pooling are crossed, and each of the four networks gets the "
-        f"learning rate that is best for it, not for another: of three that are tried it is the one with the highest "
+        f"learning rate that is best for it, not for another: of those that are tried it is the one with the highest "
         f"accuracy on {HELD_OUT:,} of the {images:,} training images, held out for that. The test images judge once "
         f"the rates are chosen. Each network is trained on the other training images for "
         f"{wording.count(shared.epochs, 'epoch')}, in batches of {shared.batch_size}."
