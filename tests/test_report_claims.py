@@ -106,7 +106,7 @@ def test_every_verdict_has_its_mark_and_its_word(report):
     shown = {row[0]: row[2] for row in table(html)}
     assert shown["1"] == "✓ Supported"
     assert shown["2"] == "✗ Refuted (opposite)"
-    assert shown["3"] == "◐ Partly"
+    assert shown["3"] == "◐ Partly (1 of 2 hold)"
     assert shown["4"] == "? Inconclusive"
     assert shown["6"] == "– Not testable"
     assert (shown["19"], shown["20"]) == ("✓ Supported", "✗ Refuted")

@@ -160,18 +160,18 @@ def verdicts(*parts: tuple[str, str], vague: str = ""):
 
 
 @pytest.mark.parametrize(
-    ("parts", "word", "decider"),
+    ("parts", "word", "decider", "told"),
     [
-        ([("1a", "yes"), ("1b", "yes")], "supported", "1a"),
-        ([("1a", "yes"), ("1b", "no")], "partly", "1b"),
-        ([("1a", "yes"), ("1b", "open")], "inconclusive", "1b"),
-        ([("1a", "open"), ("1b", "no")], "refuted", "1b"),
+        ([("1a", "yes"), ("1b", "yes")], "supported", "1a", "Supported"),
+        ([("1a", "yes"), ("1b", "no")], "partly", "1b", "Partly (1 of 2 hold)"),
+        ([("1a", "yes"), ("1b", "open")], "inconclusive", "1b", "Inconclusive (1 of 2 hold)"),
+        ([("1a", "open"), ("1b", "no")], "refuted", "1b", "Refuted"),
     ],
 )
-def test_a_sentence_is_as_true_as_its_parts(parts, word, decider):
+def test_a_sentence_is_as_true_as_its_parts(parts, word, decider, told):
     (statement,) = rulings.statements(verdicts(*parts))
     assert (statement.id, statement.word, statement.decider.claim.id) == ("1", word, decider)
-    assert rulings.mark(statement) == rulings.MARKS[word]
+    assert (rulings.mark(statement), rulings.word(statement)) == (rulings.MARKS[word], told)
 
 
 def test_what_is_not_testable_or_exploratory_does_not_decide_for_the_rest():

@@ -20,9 +20,13 @@ def mark(verdict: Verdict | Statement) -> str:
 
 
 def word(verdict: Verdict | Statement) -> str:
-    """ "Supported", "Refuted (equal)", "Too few seeds"."""
-    how = getattr(verdict, "how", "")
-    return verdict.word.capitalize() + (f" ({how})" if how else "")
+    """ "Supported", "Refuted (equal)", "Too few seeds"; of a sentence whose parts differ "Partly (1 of 2 hold)"."""
+    if isinstance(verdict, Statement):
+        hold = [each.word for each in verdict.deciders].count("supported")
+        note = f"{hold} of {len(verdict.deciders)} hold" if 0 < hold < len(verdict.deciders) else ""
+    else:
+        note = verdict.how
+    return verdict.word.capitalize() + (f" ({note})" if note else "")
 
 
 def deciding(verdict: Verdict) -> str:
