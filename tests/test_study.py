@@ -258,3 +258,8 @@ def test_a_study_checks_its_claims_when_it_is_built():
 def test_two_claims_of_one_id_are_refused():
     with pytest.raises(StudyError, match="two claims have the id '1'"):
         study(Grid(lr=[0.1]), claims=[Spoken("1"), Spoken("1")])
+
+
+def test_a_study_may_say_what_its_configs_are_called():
+    points = study(Grid(lr=[0.1, 0.5]), label=lambda lr: "slow" if lr < 0.2 else "fast").points
+    assert [point.label for point in points] == ["slow", "fast"]

@@ -142,11 +142,8 @@ class Point:
 
     values: dict[str, Any]
     config: Config
-
-    @property
-    def label(self) -> str:
-        """The grid values, as a reader names the config."""
-        return label(self.values) or self.config.model.name
+    label: str
+    """As a reader names the config."""
 
 
 def label(values: Mapping[str, Any]) -> str:
@@ -175,6 +172,7 @@ class Study:
         grid: the values to cross.
         seeds: the replicates, by default 0 to 9.
         keep_weights: keep the weights of every epoch instead of only the last (for probes along the run).
+        label: from grid values to what a reader calls the config; by default ``"lr 0.1, batch size 256"``.
         claims: sentences that can be false, which its runs are to judge (see `shoal.analysis.claims`).
 
     Example:
@@ -194,6 +192,7 @@ class Study:
     grid: Grid
     seeds: Sequence[int] = range(10)
     keep_weights: bool = False
+    label: Callable[..., str] | None = None
     claims: Sequence[Checked] = ()
     points: tuple[Point, ...] = field(init=False, repr=False)
 
@@ -248,7 +247,7 @@ class Study:
         config = self.config(**values)
         if not isinstance(config, Config):
             raise StudyError(f"{self.name}: {name}({values}) returned {config!r}, not a Config.")
-        return Point(values, config)
+        return Point(values, config, self.label(**values) if self.label else label(values) or config.model.name)
 
     def runs(self, seeds: Sequence[int] | None = None) -> list[Run]:
         """Every run, one seed after the other: all of seed 0 first, so that early results are whole."""
