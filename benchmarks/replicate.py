@@ -19,6 +19,7 @@ the mean over images stands beside it.
 
 import argparse
 import json
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -162,6 +163,13 @@ def table(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def published_provenance(engine: NativeEngine) -> dict[str, Any]:
+    """Provenance as it is published: of the system its name and architecture, not the build of its kernel."""
+    facts = provenance(engine)
+    machine = facts["machine"] | {"system": f"{platform.system()} {platform.machine()}"}
+    return facts | {"machine": machine}
+
+
 def conclusion(checks: Sequence[Check]) -> str:
     """How many checks hold, and which do not."""
     judged = [check for check in checks if check.holds is not None]
@@ -214,7 +222,7 @@ def main(given: Sequence[str] | None = None) -> int:
             checks.append(check)
             if not options.json:
                 print(line(check), flush=True)
-    facts = {"schema": 1, "date": f"{date.today():%-d %B %Y}", **provenance(engine)}
+    facts = {"schema": 1, "date": f"{date.today():%-d %B %Y}", **published_provenance(engine)}
     facts |= {"data": {"name": data.name, "sha256": dict(data.sha256)}, "checks": [asdict(check) for check in checks]}
     print(json.dumps(facts, ensure_ascii=False) if options.json else conclusion(checks))
     if options.page:

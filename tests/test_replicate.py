@@ -2,6 +2,7 @@
 """`make replicate`: its checks hold for what is right and fail for what is wrong; its page says what its JSON holds."""
 
 import json
+import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -277,13 +278,16 @@ def test_a_page_is_written_with_its_json(garments, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(replicate, "DOCS", tmp_path)
     (tmp_path / "replication.md").write_text((ROOT / "docs" / "replication.md").read_text())
     assert replicate.main(["--page"]) == 1
-    assert json.loads((tmp_path / "replication.json").read_text())["checks"][0]["holds"] is False
+    written = json.loads((tmp_path / "replication.json").read_text())
+    assert written["checks"][0]["holds"] is False
+    assert written["machine"]["system"] == f"{platform.system()} {platform.machine()}", "not the build of its kernel"
     assert "| ✗ fails | a thing | this | that | – |" in (tmp_path / "replication.md").read_text()
 
 
 def test_the_page_shows_what_was_published():
     page = (ROOT / "docs" / "replication.md").read_text()
     assert replicate.within(page, replicate.table(PUBLISHED)) == page
+    assert PUBLISHED["machine"]["system"].split()[1:] == [PUBLISHED["machine"]["architecture"]]
     assert {check["law"] for check in PUBLISHED["checks"]} == {
         "published accuracies",
         "prefix law",
