@@ -117,7 +117,7 @@ def test_the_two_networks_are_followed_by_a_factorial_with_rates_to_choose_from(
         for pooling in ("avg", "max")
         for lr in rates
     ]
-    assert [point.config.holdout for point in find("3.2").study.points] == [0, 0, *[20_000] * 10]
+    assert [point.config.holdout for point in find("3.2").study.points] == [0, 0, *[20_000] * 8]
     for rates in factorial.RATES.values():
         assert all(high / low == pytest.approx(2) for low, high in itertools.pairwise(rates))
 

@@ -31,18 +31,20 @@ def comparable(study: Study, results: Results) -> bool:
     return not any(results.dataset(point.config.data).stand_in for point in study.points)
 
 
-def finished(study: Study, results: Results, label: Callable[..., str]) -> dict[Any, Curves]:
+def finished(study: Study, results: Results, label: Callable[..., str] | None = None) -> dict[Any, Curves]:
     """The curves that are there, by grid value (a tuple where the grid has several names), in the grid's order.
 
     Args:
-        label: from the grid's values to what the chapter calls the config.
+        label: from the grid's values to what the chapter calls the config, if not what its study does.
     """
     found = {}
     for point in study.points:
         curves = results.curves(**point.values)
         values = tuple(point.values.values())
         if curves.seeds:
-            found[values if len(values) > 1 else values[0]] = replace(curves, label=label(**point.values))
+            found[values if len(values) > 1 else values[0]] = (
+                replace(curves, label=label(**point.values)) if label else curves
+            )
     return found
 
 

@@ -58,7 +58,16 @@ SIZES = Grid(batch_size=[point["batch_size"] for point in (SMALL, MEDIUM, LARGE)
 BEYOND = Grid(**{name: [value] for name, value in STEPS_ALIKE.items()}) + Grid(
     **{name: [value] for name, value in RATE_SCALED.items()}
 )
-STUDY = Study("batch-sizes", config, SIZES + BEYOND, claims=CLAIMS)
+
+
+def label(batch_size: int, lr: float = RATE, epochs: int = EPOCHS) -> str:
+    """ "batch 256", and what else is its own."""
+    more = [f"lr {lr:g}"] if lr != RATE else []
+    more += [f"{epochs} epochs"] if epochs > EPOCHS else []
+    return ", ".join([f"batch {batch_size}", *more])
+
+
+STUDY = Study("batch-sizes", config, SIZES + BEYOND, label=label, claims=CLAIMS)
 MAIN = replace(STUDY, grid=SIZES, claims=())
 """What is shown side by side; the others give the largest batch as many steps, or a larger learning rate."""
 
@@ -67,7 +76,7 @@ NOISE = Quantity("step-loss noise", lambda curves: metrics.step_noise(curves.ste
 
 
 def chapter(results: Results) -> list[Block]:
-    found = compose.finished(MAIN, results, lambda batch_size: f"batch {batch_size}")
+    found = compose.finished(MAIN, results)
     group = list(found.values())
     opening = compose.opening(MAIN, found, "Softmax regression", results, "only the batch size differs")
     if not group:
@@ -163,7 +172,6 @@ def _beyond(results: Results, found: dict[int, Curves]) -> list[Block]:
     small, long, fast = found.get(SMALL["batch_size"]), results.curves(**STEPS_ALIKE), results.curves(**RATE_SCALED)
     if not small or not long.seeds or not fast.seeds:
         return []
-    long = replace(long, label=f"batch 256, {long.config.epochs} epochs")
     lines = [curves for size, curves in found.items() if size != LARGE["batch_size"]]
     return [
         compose.paragraph(equal_steps(small, long), scaled(small, fast)),

@@ -28,11 +28,16 @@ def config(hidden: int) -> Config:
     )
 
 
-STUDY = Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256]), claims=CLAIMS)
+def label(hidden: int) -> str:
+    """ "256 units"; without any it is softmax regression."""
+    return wording.count(hidden, "unit") if hidden else "softmax regression"
+
+
+STUDY = Study("hidden-units", config, Grid(hidden=[0, 1, 2, 4, 16, 64, 256]), label=label, claims=CLAIMS)
 
 
 def chapter(results: Results) -> list[Block]:
-    found = compose.finished(STUDY, results, _label)
+    found = compose.finished(STUDY, results)
     varies = "only the number of hidden ReLU units differs, and without a hidden layer it is softmax regression"
     blocks: list[Block] = [compose.opening(STUDY, found, "Perceptrons with one hidden layer", results, varies)]
     if not found:
@@ -45,10 +50,6 @@ def chapter(results: Results) -> list[Block]:
     blocks += [_widths(group), compose.paragraph(between(found), asleep(found, dead))]
     blocks.append(compose.outcome_table("hidden-units", group, f"Each width after {group[0].config.epochs} epochs."))
     return blocks
-
-
-def _label(hidden: int) -> str:
-    return wording.count(hidden, "unit") if hidden else "softmax regression"
 
 
 def steady(wide: Curves) -> str:
@@ -144,7 +145,7 @@ def _widths(group: list[Curves]) -> Figure:
     from shoal import figures
 
     ends = [(each.label, ACCURACY.of(each)) for each in group]
-    linear = [(summary(each, ACCURACY).mean, each.label) for each in group if each.label == _label(0)]
+    linear = [(summary(each, ACCURACY).mean, each.label) for each in group if each.label == label(0)]
     rules = [rule for rule in linear if np.isfinite(rule[0])]
     ranked = sorted(group, key=lambda each: np.nan_to_num(summary(each, ACCURACY).mean, nan=-1))
     below = "" if single(group) else ", the mean and its interval below"
@@ -153,7 +154,7 @@ def _widths(group: list[Curves]) -> Figure:
         f"{told(ranked[0], ACCURACY)} with {ranked[0].label} to {told(ranked[-1], ACCURACY)} with {ranked[-1].label}. "
         f"{compose.seeds(group)}."
     )
-    chart = figures.dots(ends, x_title="validation accuracy", ordered=True, accent=_label(0), x_rules=rules)
+    chart = figures.dots(ends, x_title="validation accuracy", ordered=True, accent=label(0), x_rules=rules)
     return Figure("hidden-units-width", chart, caption, figures.dot_rows(ends, value="validation_accuracy"))
 
 

@@ -48,7 +48,14 @@ def config(lr: float, epochs: int = 10) -> Config:
 
 RATES = Grid(lr=[0.001, 0.05, 0.1, 0.12, 0.2, 0.5, 1.0])
 LONGER = Grid(lr=[LONG["lr"]], epochs=[LONG["epochs"]])
-STUDY = Study("learning-rates", config, RATES + LONGER, keep_weights=True, claims=CLAIMS)
+
+
+def label(lr: float, epochs: int = 10) -> str:
+    """ "lr 0.1", and how long if longer than the others."""
+    return f"lr {lr:g}" + (f" for {epochs} epochs" if epochs > 10 else "")
+
+
+STUDY = Study("learning-rates", config, RATES + LONGER, keep_weights=True, label=label, claims=CLAIMS)
 MAIN = replace(STUDY, grid=RATES, claims=())
 """What is shown side by side; the longer run only times the slow rate."""
 
@@ -60,7 +67,7 @@ NOISE = Quantity("step-loss noise", lambda curves: metrics.step_noise(curves.ste
 
 
 def chapter(results: Results) -> list[Block]:
-    found = compose.finished(MAIN, results, lambda lr: f"lr {lr:g}")
+    found = compose.finished(MAIN, results)
     opening = compose.opening(MAIN, found, "Softmax regression", results, "only the learning rate differs")
     split = "Validation is the test split, here and in all chapters, as in the textbook; no choice is made by it."
     blocks: list[Block] = [compose.paragraph(opening.text, split)]

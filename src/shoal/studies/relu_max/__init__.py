@@ -112,11 +112,20 @@ CLAIMS = (
 
 TOLD = Study("relu-max", told_of, Grid(network=list(NETWORKS)))
 """The two that the original tells of."""
-STUDY = Study("relu-max", config, Grid(network=list(NETWORKS)) + factorial.GRID, claims=CLAIMS)
+
+
+def label(network: str = "", activation: str = "", pooling: str = "", lr: float = 0.0) -> str:
+    """ "ReLU + max pooling, lr 0.1"."""
+    if network:
+        activation, pooling, lr, _ = NETWORKS[network]
+    return f"{factorial.called((activation, pooling))}, lr {lr:g}"
+
+
+STUDY = Study("relu-max", config, Grid(network=list(NETWORKS)) + factorial.GRID, label=label, claims=CLAIMS)
 
 
 def chapter(results: Results) -> list[Block]:
-    found = compose.finished(TOLD, results, _label)
+    found = compose.finished(TOLD, results)
     varies = (
         "activation and pooling differ, and with them learning rate and batch size: 0.9 and 256 with the sigmoid, as "
         "in the textbook's older edition, 0.1 and 128 with ReLU, as in its newer one"
@@ -138,11 +147,6 @@ def chapter(results: Results) -> list[Block]:
     if group:
         blocks.append(compose.outcome_table("relu-max", group, f"LeNet after {group[0].config.epochs} epochs."))
     return blocks + corners.blocks(results)
-
-
-def _label(network: str) -> str:
-    activation, pooling, lr, _ = NETWORKS[network]
-    return f"{factorial.called((activation, pooling))}, lr {lr:g}"
 
 
 def _accuracy(original: Curves, modified: Curves) -> Figure:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second half of section 3.2's chapter: which rate each corner of the factorial chose, whether it had a fair
-chance, and what each change does. The choice is the claims' own; nothing is chosen or judged here."""
+"""The second half of section 3.2's chapter: which rate each corner of the factorial chose, how the other does,
+and what each change does. The choice is the claims' own; nothing is chosen or judged here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,11 +43,6 @@ class Tried:
     def learnt(self) -> bool:
         """Whether any run ended at the rate chosen: else every rate had runs that diverged."""
         return bool(summary(self.chosen, ACCURACY).n)
-
-    @property
-    def edge(self) -> str:
-        """ "smallest" or "largest" where the rate chosen is at an end of those tried, beyond which a better may be."""
-        return {0: "smallest", len(self.rates) - 1: "largest"}.get(self.best, "")
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -101,30 +96,28 @@ def _design(results: Results) -> str:
     images = len(results.dataset(shared.data).train)
     return (
         f"Which of the two changes does it? Activation and pooling are crossed, and each of the four networks gets the "
-        f"learning rate that is best for it, not for another: of those that are tried it is the one with the highest "
-        f"accuracy on {HELD_OUT:,} of the {images:,} training images, held out for that. The test images judge once "
-        f"the rates are chosen. Each network is trained on the other training images for "
+        f"better of two learning rates, the one with the higher accuracy on {HELD_OUT:,} of the {images:,} training "
+        f"images, held out for that. The test images judge once the rates are chosen. Each network is trained on the other training images for "
         f"{wording.count(shared.epochs, 'epoch')}, in batches of {shared.batch_size}."
     )
 
 
 def choice(tried: Sequence[Tried]) -> str:
-    """Which rate each corner chose, and where a better one may lie beyond those tried."""
-    named = [f"{one.rate:g}{one.edge and f' (the {one.edge} tried)'} for {one.name}" for one in tried if one.learnt]
-    if not named:
-        return "Every run diverged: no rate is best."
-    said = f"The best rate is {wording.listed(named)}."
-    edges = [one for one in tried if one.learnt and one.edge]
-    if not edges:
-        return f"{said} Each lies between two that do worse."
-    beside = [f"{one.name}, where at the next rate accuracy is {_next(one)}" for one in edges]
-    return f"{said} A better one may lie beyond those tried for {'; for '.join(beside)}."
+    """Which of its two rates each corner chose, and how the other does: little apart says that the top is flat."""
+    learnt = [one for one in tried if one.learnt]
+    if not learnt:
+        return "Every run diverged: no rate is better."
+    chosen = wording.listed([f"{one.rate:g} for {one.name}" for one in learnt])
+    other = wording.listed([f"{_other(one)} for {one.name}" for one in learnt])
+    return (
+        f"The better rate is {chosen}. Of two, either is at an end of what was tried, and a still better one may lie "
+        f"beyond it. At the other rate accuracy is {other}."
+    )
 
 
-def _next(one: Tried) -> str:
-    """How the only neighbour of a rate at the edge does, beside it: little says that the top is flat."""
-    neighbour = one.curves[1 if one.best == 0 else one.best - 1]
-    return apart(difference(neighbour, one.chosen, ACCURACY))
+def _other(one: Tried) -> str:
+    """How the rate that was not chosen does, beside the one that was."""
+    return apart(difference(one.curves[1 - one.best], one.chosen, ACCURACY))
 
 
 def causes(contrast: Mapping[str, np.ndarray]) -> str:
@@ -136,7 +129,7 @@ def causes(contrast: Mapping[str, np.ndarray]) -> str:
     depends = _depends(effects[EFFECTS["interaction"]])
     larger = _larger(contrast["first"], contrast["second"])
     return (
-        f"With each network at its own best rate, test accuracy changes {wording.listed(parts)}; {larger}. {depends}."
+        f"With each network at its own better rate, test accuracy changes {wording.listed(parts)}; {larger}. {depends}."
     )
 
 
@@ -149,7 +142,9 @@ def _larger(relu: np.ndarray, pool: np.ndarray) -> str:
 
 
 def _depends(interaction: Summary) -> str:
-    if not settled(interaction) or interaction.mean == 0:
+    if interaction.mean == 0 and not interaction.sd:
+        return "Max pooling adds as much with ReLU as with the sigmoid"
+    if not settled(interaction):
         return f"What max pooling adds does not clearly depend on the activation ({wording.measured(interaction)})"
     word = "more" if interaction.mean > 0 else "less"
     return f"Max pooling adds {wording.measured(magnitude(interaction))} {word} with ReLU than with the sigmoid"
@@ -195,7 +190,7 @@ def _corner_table(tried: Sequence[Tried]) -> Table:
         cells += [told(one.chosen, ACCURACY) if one.learnt else "diverged", wording.measured(test)]
         body.append(cells if lone else [*cells, compose.deviation(test)])
         parts = {f"test_accuracy_{part}": getattr(test, part) for part in ("n", "mean", "sd", "low", "high")}
-        record = {"network": one.name, "tried": list(one.rates), "chosen": one.rate, "edge": one.edge}
+        record = {"network": one.name, "tried": list(one.rates), "chosen": one.rate}
         records.append(record | {"hash": one.chosen.config.hash} | parts)
     columns = ["", "rates tried", "chosen", "held-out accuracy", "test accuracy"] + ([] if lone else ["sd"])
     note = compose.spread_note([len(one.test) for one in tried])

@@ -38,7 +38,7 @@ def chapter(results: Results) -> list[Block]:
 
 def _training(results: Results) -> list[Block]:
     study = training.STUDY
-    found = compose.finished(study, results, training.label)
+    found = compose.finished(study, results)
     varies = "only the way to write the loss and the learning rate differ; validation is by log-sum-exp in all"
     opening = compose.opening(study, found, "And in training, softmax regression", results, varies)
     if not found:

@@ -71,11 +71,13 @@ CLAIMS = (
     ),
 )
 
-STUDY = Study("softmax-stability", config, Grid(form=FORMS, lr=RATES), claims=[*FACTS, *CLAIMS])
-
 
 def label(form: str, lr: float) -> str:
+    """ "lr 1 (shifted)"."""
     return f"lr {lr:g} ({form})"
+
+
+STUDY = Study("softmax-stability", config, Grid(form=FORMS, lr=RATES), label=label, claims=[*FACTS, *CLAIMS])
 
 
 def saved(found: Found) -> str:

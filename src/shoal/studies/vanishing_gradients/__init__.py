@@ -29,8 +29,17 @@ def config(activation: str, depth: int) -> Config:
     )
 
 
-STUDY = Study("vanishing-gradients", config, Grid(activation=["sigmoid", "relu"], depth=range(1, 9)), claims=CLAIMS)
 NAMES = {"sigmoid": "sigmoid", "relu": "ReLU"}
+
+
+def label(activation: str, depth: int) -> str:
+    """ "8 sigmoid layers"."""
+    return wording.count(depth, f"{NAMES[activation]} layer")
+
+
+STUDY = Study(
+    "vanishing-gradients", config, Grid(activation=["sigmoid", "relu"], depth=range(1, 9)), label=label, claims=CLAIMS
+)
 
 CHANCE = 0.1
 """The accuracy of guessing among ten classes of the same size."""
@@ -41,7 +50,7 @@ Norms = dict[tuple[str, int, str], np.ndarray]
 
 
 def chapter(results: Results) -> list[Block]:
-    found: Found = compose.finished(STUDY, results, _label)
+    found: Found = compose.finished(STUDY, results)
     varies = f"activation and depth differ, and each hidden layer has {WIDTH} units"
     blocks: list[Block] = [_sigmoid(results), compose.opening(STUDY, found, "Multilayer perceptrons", results, varies)]
     if not found:
@@ -58,10 +67,6 @@ def chapter(results: Results) -> list[Block]:
         compose.outcome_table("vanishing-gradients", group, f"Perceptrons after {group[0].config.epochs} epochs.")
     )
     return blocks
-
-
-def _label(activation: str, depth: int) -> str:
-    return f"{wording.count(depth, f'{NAMES[activation]} layer')}"
 
 
 # ---- sentences ----------------------------------------------------------------------------------------
