@@ -249,13 +249,22 @@ def test_a_store_that_is_being_written_to_ends_with_5(shell, folder):
         assert shell("list")[0] == 0
 
 
+def await_an_epoch(training, path, seconds=30):
+    """A training that has ended, or stores nothing, fails here instead of being waited for."""
+    until = time.monotonic() + seconds
+    while not any(stored.epochs for stored in Store.open(path).runs()):
+        if training.poll() is not None or time.monotonic() > until:
+            training.kill()
+            pytest.fail(f"no epoch was stored: {training.communicate()[1]}")
+        time.sleep(0.05)
+
+
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(shell, folder):
     slow = GOOD.replace("epochs=2", "epochs=100000")
     (folder / "slow.py").write_text(slow)
     command = [sys.executable, "-m", "shoal", "run", "slow.py", "--engine", "reference", "--seeds", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
-        while not any(stored.epochs for stored in Store.open(folder / "shoal.db").runs()):
-            time.sleep(0.05)
+        await_an_epoch(training, folder / "shoal.db")
         training.send_signal(signal.SIGINT)
         _, said = training.communicate(timeout=60)
     assert training.returncode == 130
