@@ -137,6 +137,13 @@ def test_exploratory_claims_make_no_other_stricter():
     assert [one.comparison.level for one in found] == [pytest.approx(shared_level(LOOKS))] * 2
 
 
+def test_an_exploratory_claim_is_judged_as_if_it_were_the_only_one_whatever_the_primary_ones_come_to():
+    claims = [above(name) for name in "abcd"] + [above("e", primary=False)]
+    values = {"a": HIGH, "b": UNSURE, "c": UNSURE, "d": UNSURE, "e": UNSURE}
+    levels = [judged(claims, {name: all_[:at] for name, all_ in values.items()})[-1].comparison.level for at in LOOKS]
+    assert levels == [pytest.approx(shared_level(LOOKS), abs=1e-9)] * 3
+
+
 @settings(max_examples=25)
 @given(
     st.integers(0, 10**6),

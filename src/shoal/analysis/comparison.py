@@ -57,7 +57,8 @@ class Comparison:
     correlation: float | None
     """Between A and B over seeds; None for a constant side."""
     each: np.ndarray
-    """(n,): the difference or ratio of every seed; NaN where both sides are infinite."""
+    """(n,): the difference or ratio of every seed. Infinite where one side is, or where a ratio is of something to 0;
+    NaN where both sides are infinite, or a ratio is of 0 to 0."""
 
     @property
     def interval(self) -> Interval:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol, Self
 
 from shoal.analysis.claims import Claim, Sentence
-from shoal.analysis.looks import family_level
+from shoal.analysis.looks import family_level, shared_level
 from shoal.analysis.outcomes import Evidence
 from shoal.analysis.verdicts import Verdict, judge
 
@@ -43,7 +43,8 @@ def judge_by_looks(
     for at in looks:
         still = [claim for claim in claims if claim.id not in standing or not settled(standing[claim.id])]
         level = family_level(sum(isinstance(claim, Claim) and claim.primary for claim in still), tuple(looks))
-        found = judge(still, evidence.on_seeds(seeds[:at]), asked=at, level=level)
+        alone = shared_level(tuple(looks))
+        found = judge(still, evidence.on_seeds(seeds[:at]), asked=at, level=level, alone=alone)
         if any(verdict.n is not None and verdict.n < at for verdict in found):
             return _in_order(claims, {verdict.claim.id: _so_far(verdict) for verdict in found} | standing)
         later = at < looks[-1]

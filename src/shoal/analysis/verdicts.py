@@ -40,7 +40,8 @@ class Verdict:
     """Of what is refuted: "equal" (no difference, within the margin), "opposite", or "less" than the margin; of a
     constant or a range ""."""
     comparison: Comparison | None = None
-    """At the level that the study's other claims leave; its margin is the end of the region that decides."""
+    """At the level that the study's other claims leave; its margin is the end of the region that decides: of a range
+    the one that is still open, or harder to tell from, or nearer."""
     p_better: float | None = None
     """P(A > B), or P(A < B) for a claim of "below": the share of seeds on the claim's side of no difference or of the
     constant, ties counting half; the share in the range."""
@@ -49,13 +50,16 @@ class Verdict:
     seeds: tuple[int, ...] = ()
     """Those that both sides have, in the order of the comparison's `each`."""
     needed: int | None = None
-    """About how many more seeds would settle it; 0 if it is settled, None where that cannot be told."""
+    """About how many more seeds would settle it; 0 if it is settled, None where that cannot be told, or where the
+    margin is cleared and too few of the seeds are on the claim's side."""
     so_far: bool = False
     """Whether more seeds were asked for than have arrived."""
     found: Found | None = None
     elsewhere: TwoWay | None = None
     """The estimate with an interval, at the comparison's level, for other test images of the kind as well; of
     accuracies on the test split only."""
+    p: float = 1.0
+    """Of the claim, by which claims that share a level are ranked: the larger of those at the ends of its region."""
 
     @property
     def n(self) -> int | None:
@@ -79,29 +83,32 @@ class Verdict:
 
 
 def judge(
-    claims: Sequence[Sentence], evidence: Evidence, *, asked: int | None = None, level: float = 0.95
+    claims: Sequence[Sentence],
+    evidence: Evidence,
+    *,
+    asked: int | None = None,
+    level: float = 0.95,
+    alone: float | None = None,
 ) -> tuple[Verdict, ...]:
     """Judge a study's claims together, by the runs that are there.
 
     Args:
         evidence: the study's results.
         asked: how many seeds are to arrive in the end; a verdict of fewer is one "so far".
-        level: of all primary claims together at this look (see `looks.shared_level` for several looks).
+        level: of all primary claims together at this look (see `looks.family_level` for several looks).
+        alone: of each exploratory claim; by default the same (see `looks.shared_level`).
 
     Returns:
         A verdict per claim, in their order.
     """
-    drafts = [_draft(claim, evidence, level, asked or 0) for claim in claims]
     primary = [i for i, claim in enumerate(claims) if isinstance(claim, Claim) and claim.primary]
-    p_values = [_p(drafts[i]) for i in primary]
+    levels = [level if i in primary or alone is None else alone for i in range(len(claims))]
+    drafts = [_draft(claim, evidence, own, asked or 0) for claim, own in zip(claims, levels, strict=True)]
+    p_values = [drafts[i].p for i in primary]
     for index, own in zip(primary, holm_levels(p_values, level), strict=True):
         if own != level:
             drafts[index] = _draft(claims[index], evidence, float(own), asked or 0)
     return tuple(drafts)
-
-
-def _p(verdict: Verdict) -> float:
-    return verdict.comparison.p if verdict.comparison else 1.0
 
 
 def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Verdict:
@@ -117,9 +124,10 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
     if not seeds:
         return Verdict(claim, "too few seeds", a=a, b=b, so_far=so_far)
     left, right = a.at(seeds), None if b is None else b.at(seeds)
-    comparison = _compare(claim, left, right, level)
+    ends = _compare(claim, left, right, level)
+    comparison = _deciding(claim, ends)
     better = _p_better(claim, comparison)
-    word = _word(claim, comparison, better)
+    word = _word(claim, ends, better)
     return Verdict(
         claim,
         word,
@@ -129,9 +137,10 @@ def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Ver
         a,
         b,
         seeds,
-        seeds_needed(comparison) if word in ("inconclusive", "too few seeds") else 0,
+        0 if word in ("supported", "refuted") else seeds_needed(comparison) or None,
         so_far,
         elsewhere=_elsewhere(claim, [a, b] if b else [a], seeds, evidence, level),
+        p=max(end.p for end in ends),
     )
 
 
@@ -159,8 +168,8 @@ def _outcomes(claim: Claim, evidence: Evidence) -> tuple[Outcome, Outcome | None
 # ---- the verdict --------------------------------------------------------------------------------------
 
 
-def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) -> Comparison:
-    """The comparison with the end of the region that is harder to tell the truth from."""
+def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) -> list[Comparison]:
+    """The comparisons with the ends of the region, one or two."""
     least, most = (0.0 if claim.by_ratio else -np.inf), np.inf
     worst, best = (most, least) if claim.direction == "below" else (least, most)
     a = np.where(np.isnan(a), worst, a)  # what is unknown speaks against the claim
@@ -168,8 +177,16 @@ def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) ->
     scale: Scale = "ratio" if claim.by_ratio else "difference"
     ends = [end for end in claim.region if np.isfinite(end) and (end or not claim.by_ratio)]
     outcome = claim.measure.outcome
-    found = [compare(a, other, scale=scale, level=level, margin=end, outcome=outcome) for end in ends]
-    return max(found, key=lambda comparison: comparison.p)
+    return [compare(a, other, scale=scale, level=level, margin=end, outcome=outcome) for end in ends]
+
+
+def _deciding(claim: Claim, ends: list[Comparison]) -> Comparison:
+    """The one that keeps the claim open, if one does; else the one that is harder to tell the truth from, and where
+    they are alike, as when every seed lies between them, the nearer."""
+    low, high = claim.region
+    middle = (low * high) ** 0.5 if claim.by_ratio else (low + high) / 2
+    nearer = high if ends[0].estimate > middle else low
+    return max(ends, key=lambda end: (end.decision == "open", end.p, end.margin == nearer))
 
 
 def _constant(claim: Claim) -> float:
@@ -177,18 +194,17 @@ def _constant(claim: Claim) -> float:
     return (claim.constant or 0.0) if claim.by_ratio else 0.0
 
 
-def _word(claim: Claim, found: Comparison, better: float) -> Word:
-    low, high = claim.region
-    if found.n < FEWEST:
+def _word(claim: Claim, ends: list[Comparison], better: float) -> Word:
+    """Beyond any end it is refuted; it is supported on the right side of all. What lies so, `compare` decides."""
+    if ends[0].n < FEWEST:
         return "too few seeds"
-    if not found.agree:
-        return "inconclusive"
-    if found.high < low or found.low > high:
+    low = claim.region[0]
+    right = ["above" if end.margin == low else "below" for end in ends]
+    found = [end.decision for end in ends]
+    if any(there not in (side, "open") for there, side in zip(found, right, strict=True)):
         return "refuted"
-    endless = low == -np.inf or (claim.by_ratio and not low)  # an interval may reach as far as its region does
-    inside = (endless or found.low > low) and (high == np.inf or found.high < high)
     own = claim.measure.outcome and claim.constant is not None  # a bound on a share of seeds says itself how many
-    return "supported" if inside and (own or better >= BETTER) else "inconclusive"
+    return "supported" if found == right and (own or better >= BETTER) else "inconclusive"
 
 
 def _p_better(claim: Claim, found: Comparison) -> float:
@@ -199,8 +215,8 @@ def _p_better(claim: Claim, found: Comparison) -> float:
         low, high = claim.region
         return float(np.mean((each >= low) & (each <= high)))
     none = 1.0 if claim.by_ratio else 0.0 if claim.constant is None else claim.constant
-    share = float(np.mean((each > none) + 0.5 * (each == none)))
-    return share if claim.direction == "above" else 1 - share
+    beyond = each > none if claim.direction == "above" else each < none  # NaN, of two that never arrive, is neither
+    return float(np.mean(beyond + 0.5 * (each == none)))
 
 
 def _how(claim: Claim, found: Comparison) -> How:
