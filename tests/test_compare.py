@@ -121,6 +121,23 @@ def test_opinions_that_differ_are_said(shell, both, monkeypatch):
     assert "open         not settled" in out
 
 
+@pytest.mark.parametrize(("at", "said"), [("no difference", ""), ("the margin", "p is 0.5, of 1,000: the opinions")])
+def test_only_opinions_on_what_decides_are_said_to_differ(shell, both, monkeypatch, at, said):
+    from dataclasses import replace
+
+    from shoal.analysis import comparison
+
+    def doubtful(*sides, margin=None, **given):
+        found = compare(*sides, margin=margin, **given)
+        return replace(found, p=0.5) if margin == (None if at == "no difference" else 1000) else found
+
+    monkeypatch.setattr(comparison, "compare", doubtful)
+    out = shell(A, B, "--metric", "loss", "--margin", "1000x")[1]
+    assert ("\nbut " in out) == bool(said)
+    assert ("settled      A and B are equal within the margin" in out) == (not said)
+    assert said in out
+
+
 @pytest.mark.parametrize("metric", list(MEASURES))
 def test_every_measure_can_be_compared(shell, both, metric):
     """The images of study files are not at hand: what needs them says so."""

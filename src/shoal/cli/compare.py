@@ -68,13 +68,15 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The comparison with no difference, the values it is of, and where the truth is beside a margin."""
+    """The comparison with no difference, the values it is of, where the truth is beside a margin, and by what."""
 
     seeds: tuple[int, ...]
     a: Any
     b: Any
     comparison: "Comparison"
     verdict: str
+    decided: "tuple[Comparison, ...]"
+    """The comparisons that the verdict rests on: with no difference, or with the margin's ends."""
 
 
 # ---- which runs ---------------------------------------------------------------------------------------
@@ -179,25 +181,34 @@ def _compared(pair: Pair, of: "Measure", by: float | None) -> Found:
     def against(margin: float | None) -> "Comparison":
         return comparison.compare(a, b, scale=of.scale, margin=margin, outcome=of.outcome)
 
-    return Found(shared_seeds, a, b, against(None), _verdict(of, by, against))
+    ends = (None,) if by is None else (by, 1 / by if of.scale == "ratio" else -by)
+    tested = tuple(against(end) for end in ends)
+    verdict = _verdict(tested, by is not None)
+    return Found(shared_seeds, a, b, against(None), verdict, _deciding(tested, verdict))
 
 
-def _verdict(of: "Measure", by: float | None, against: Any) -> str:
-    """Where A is beside B, and beside the margin if there is one: by all opinions, or not settled."""
+def _verdict(tested: "Sequence[Comparison]", margin: bool) -> str:
+    """Where A is beside B, or beside the margin's upper and lower end: by all opinions, or not settled."""
     from shoal.analysis import comparison
 
-    low = None if by is None else 1 / by if of.scale == "ratio" else -by
-    above, below = against(by), against(low)
+    above, below = tested[0], tested[-1]
     if above.decision == "too few":
         return f"too few seeds to settle anything, {above.n} of at least {comparison.FEWEST}"
-    beyond = "" if by is None else " by more than the margin"
+    beyond = " by more than the margin" if margin else ""
     if above.decision == "above":
         return f"A is above B{beyond}"
     if below.decision == "below":
         return f"A is below B{beyond}"
-    if by is not None and above.decision == "below" and below.decision == "above":
+    if margin and above.decision == "below" and below.decision == "above":
         return "A and B are equal within the margin"
     return "not settled"
+
+
+def _deciding(tested: "Sequence[Comparison]", verdict: str) -> "tuple[Comparison, ...]":
+    """Beyond one end of the margin, the other says nothing more."""
+    if verdict.startswith("A is above"):
+        return tuple(tested[:1])
+    return tuple(tested[-1:] if verdict.startswith("A is below") else tested)
 
 
 # ---- printing -----------------------------------------------------------------------------------------
@@ -219,8 +230,7 @@ def _print(pair: Pair, of: "Measure", margin: "Margin | None", found: Found) -> 
         ("P(A > B)", f"A is above B in {percent(one.p_better)} of seeds, ties half"),
         ("correlation", "–" if one.correlation is None else _number(one.correlation)),
     ]
-    if not one.agree:
-        facts.append(("but", _disagreement(one)))
+    facts += [("but", _disagreement(each)) for each in found.decided if not each.agree and each.decision == "open"]
     for label, text in facts:
         say(f"{label:<12} {text}")
     head = ("seed", "A", "B", facts[0][0])
@@ -231,8 +241,11 @@ def _print(pair: Pair, of: "Measure", margin: "Margin | None", found: Found) -> 
 
 
 def _disagreement(one: "Comparison") -> str:
+    """Of opinions on one bound, which is named unless it is no difference."""
     beside = f"the second interval is {_interval(one.beside.low, one.beside.high)}" if one.beside else ""
-    return "; ".join(part for part in (beside, f"p is {one.p:.2g}") if part) + ": the opinions differ, so it is open"
+    told = "; ".join(part for part in (beside, f"p is {one.p:.2g}") if part)
+    bound = "" if one.margin == (one.scale == "ratio") else f", of {_number(one.margin)}"
+    return f"{told}{bound}: the opinions differ, so it is open"
 
 
 def _told(config: "Config") -> str:
