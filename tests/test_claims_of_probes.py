@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from imagined import Imagined
+from shoal.analysis.claims import Fact, Found
 from shoal.analysis.verdicts import judge
 from shoal.engines import reference
 from shoal.models import mlp
@@ -176,3 +177,36 @@ def test_what_an_optimizer_keeps_is_compared_with_the_weights(monkeypatch: pytes
     assert [*Adam().state] == ["mean", "square"]
     monkeypatch.setattr(reference, "update", copies)
     assert memory.copied(model, Adam()) == 1
+
+
+# ---- what is said with the number that decides --------------------------------------------------------
+
+
+def found(section: Section, identity: str, probes: dict[str, Any]) -> Found:
+    (fact,) = (claim for claim in section.sentences if claim.id == identity)
+    (verdict,) = judge([fact], Imagined(section.study, probes=dict(probes)))
+    assert verdict.found is not None
+    return verdict.found
+
+
+def test_every_number_that_decides_says_what_it_is_of() -> None:
+    probes = {**AS_IT_IS, "sigmoid": CURVE, **counted(lambda *case: 2.1)}
+    for section in (SOFTMAX, find("2.1"), MEMORY):
+        for fact in section.sentences:
+            if isinstance(fact, Fact):
+                assert 10 < len(found(section, fact.id, probes).measure) < 90, fact.id
+
+
+def test_ledger_and_peak_are_told_beside_the_lower_of_the_two() -> None:
+    apart = counted(lambda *case: 1.5, measured=3.21)
+    assert found(MEMORY, "13b", apart).beside == "1.50× by the ledger, 3.21× at the measured peak"
+    assert found(MEMORY, "13b", apart).value == 1.5
+    assert found(MEMORY, "13d", apart).beside.endswith("SGD: 1.50× by the ledger, 3.21× at the measured peak")
+    assert found(MEMORY, "13e", apart).beside == "0 of 45; by the peak alone 45"
+    assert found(MEMORY, "13e", counted(lambda *case: 3.21, measured=1.5)).beside == "0 of 45; by the peak alone 0"
+
+
+def test_all_formats_are_told_beside_the_one_that_decides() -> None:
+    assert found(SOFTMAX, "7a", AS_IT_IS).beside == "11.09 in float16 and 709.8 in float64"
+    assert found(SOFTMAX, "9b", AS_IT_IS).beside == "the loss at 104.0 and the gradient at 88.72"
+    assert found(SOFTMAX, "7c", AS_IT_IS).unit == "of 3 formats"

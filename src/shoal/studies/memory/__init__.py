@@ -7,7 +7,21 @@ from typing import Any
 
 from shoal import wording
 from shoal.optimizers import Adam
-from shoal.studies.memory.ledgers import BATCHES, FACTS, MODELS, PREDICTION, SHOWN, USES, Rows, one, ratio, rows_in
+from shoal.studies.memory.ledgers import (
+    BATCHES,
+    CASES,
+    FACTS,
+    MODELS,
+    PREDICTION,
+    SEVERAL,
+    SHOWN,
+    USES,
+    Rows,
+    often,
+    one,
+    ratio,
+    rows_in,
+)
 from shoal.studies.section import Block, Figure, Prose, Results, Section, Table
 
 KINDS = ("parameters", "gradients", "optimizer_state", "activations", "input")
@@ -79,17 +93,11 @@ def _name(kind: str) -> str:
 
 def extremes(rows: Rows) -> str:
     """Where training costs most and least beside prediction, and how often it is several times as much."""
-    every = {
-        (model, batch, use): ratio(rows, model, batch, use)
-        for model in MODELS
-        for batch in BATCHES
-        for use in USES
-        if use != PREDICTION
-    }
-    twice = sum(value >= 2 for value in every.values())
+    every = {case: ratio(rows, *case) for case in CASES}
     return (
         f"Over all models, batch sizes and optimizers, training takes between {_case(every, min)} and "
-        f"{_case(every, max)} times as much; at least twice as much in {twice} of {len(every)} cases."
+        f"{_case(every, max)} times as much by the ledger; more than {SEVERAL:g} times as much in "
+        f"{often(rows, 'total')} of {len(CASES)} cases, and by the measured peak alone in {often(rows, 'peak')}."
     )
 
 

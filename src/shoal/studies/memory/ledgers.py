@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from shoal import wording
 from shoal.analysis.claims import Fact, Found
 from shoal.models import Model, lenet, mlp, softmax_regression
 from shoal.optimizers import SGD, Adam, Optimizer
@@ -80,6 +81,8 @@ def ratio(rows: Rows, model: str, batch: int, use: str, kind: str = "total") -> 
 # ---- claim 13 -----------------------------------------------------------------------------------------
 
 TIMES = "training can use several times more memory than prediction"
+OVER = "memory of training over that of prediction"
+BESIDE = f"{OVER}, the lower of ledger and peak"
 
 
 def _least(rows: Rows, model: str, batch: int, use: str) -> float:
@@ -87,10 +90,21 @@ def _least(rows: Rows, model: str, batch: int, use: str) -> float:
     return min(ratio(rows, model, batch, use, kind) for kind in ("total", "peak"))
 
 
+def often(rows: Rows, kind: str) -> int:
+    """In how many of the cases training takes several times the memory of prediction, by the ledger or the peak."""
+    return sum(ratio(rows, *case, kind) > SEVERAL for case in CASES)
+
+
+def _both(rows: Rows, model: str, batch: int, use: str) -> str:
+    ledger, peak = (wording.times(ratio(rows, model, batch, use, kind), 3) for kind in ("total", "peak"))
+    return f"{ledger} by the ledger, {peak} at the measured peak"
+
+
 def _several(id: str, model: str) -> Fact:
     def find(results: Results) -> Found:
-        least = _least(rows_in(results), model, SHOWN, "SGD")
-        return Found(least > SEVERAL, least, SEVERAL, "×")
+        rows, case = rows_in(results), (model, SHOWN, "SGD")
+        least = _least(rows, *case)
+        return Found(least > SEVERAL, least, SEVERAL, "×", BESIDE, _both(rows, *case))
 
     tested = (
         f"With batches of {SHOWN}, training {model} by SGD takes more than {SEVERAL:g} times the memory of prediction, "
@@ -104,14 +118,18 @@ CASES = [(model, batch, use) for model in MODELS for batch in BATCHES for use in
 
 def _somewhere(results: Results) -> Found:
     rows = rows_in(results)
-    most = max(_least(rows, *case) for case in CASES)
-    return Found(most > SEVERAL, most, SEVERAL, "×")
+    case = max(CASES, key=lambda case: _least(rows, *case))
+    most, (model, batch, use) = _least(rows, *case), case
+    beside = f"{model}, batches of {batch:,}, {use}: {_both(rows, *case)}"
+    return Found(most > SEVERAL, most, SEVERAL, "×", f"{BESIDE}, at its highest", beside)
 
 
 def _mostly(results: Results) -> Found:
     rows = rows_in(results)
-    share = sum(_least(rows, *case) > SEVERAL for case in CASES) / len(CASES)
-    return Found(share > 0.5, 100 * share, 50, "%")
+    both = sum(_least(rows, *case) > SEVERAL for case in CASES)
+    measure = f"combinations in which training takes more than {SEVERAL:g} times as much"
+    beside = f"{both} of {len(CASES)}; by the peak alone {often(rows, 'peak')}"
+    return Found(both > len(CASES) / 2, 100 * both / len(CASES), 50, "%", measure, beside)
 
 
 def _with_deeper(results: Results) -> Found:
@@ -121,15 +139,17 @@ def _with_deeper(results: Results) -> Found:
     models = [mlp(*[WIDTH] * depth) for depth in DEPTHS]
     ratios = [ledger(model, SHOWN, SGD(lr=0.1))["total"] / ledger(model, SHOWN)["total"] for model in models]
     least = min(after / before for before, after in pairwise(ratios))
-    return Found(least > 1, least, 1, "×")
+    return Found(least > 1, least, 1, "×", f"{OVER}: least factor of a further layer")
 
 
 def _with_bigger(results: Results) -> Found:
     """The least factor, over models, by which the biggest batches multiply the ratio of the smallest."""
     rows = rows_in(results)
     first, last = BATCHES[0], BATCHES[-1]
-    least = min(ratio(rows, model, last, "SGD") / ratio(rows, model, first, "SGD") for model in MODELS)
-    return Found(least > 1, least, 1, "×")
+    grown = {model: ratio(rows, model, last, "SGD") / ratio(rows, model, first, "SGD") for model in MODELS}
+    least = min(grown.values())
+    beside = wording.listed([f"{wording.times(times, 3)} for {model}" for model, times in grown.items()])
+    return Found(least > 1, least, 1, "×", f"{OVER}: least factor of bigger batches", beside)
 
 
 # ---- claim 14 -----------------------------------------------------------------------------------------
@@ -141,14 +161,14 @@ def _as_much_as_two(results: Results) -> Found:
     """Whichever case is furthest from two."""
     states = [row["optimizer_state"] / row["parameters"] for row in rows_in(results) if row["use"] == "Adam"]
     furthest = max(states, key=lambda times: abs(times - 2))
-    return Found(furthest == 2, furthest, 2, "× the weights")
+    return Found(furthest == 2, furthest, 2, "×", "what Adam keeps over the weights")
 
 
 def _are_copies(results: Results) -> Found:
     from shoal.probes.memory import copied
 
     share = results.probe("memory/copied-by-adam", lambda: copied(MODELS["MLP-256"], Adam()))
-    return Found(share == 1, 100 * share, 100, "%")
+    return Found(share == 1, 100 * share, 100, "%", "numbers kept that equal their weight")
 
 
 FACTS = (

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import exp, log
 from typing import Any
 
+from shoal import wording
 from shoal.analysis.claims import Fact, Found
 from shoal.probes import softmax
 from shoal.studies.section import Results
@@ -49,24 +50,28 @@ def at(points: Rows, form: str, event: str, variable: str) -> dict[str, float | 
     }
 
 
-def _as_in_theory(places: dict[str, float | None], theory: dict[str, float], limits: Rows) -> Found:
+def _as_in_theory(places: dict[str, float | None], theory: dict[str, float], limits: Rows, measure: str) -> Found:
     """Whether it happens in every format, and where it must."""
     near = {row["format"]: NEAR * row["unit_roundoff"] for row in limits}
     holds = all(abs((places[name] or 0) / expected - 1) <= near[name] for name, expected in theory.items())
-    return Found(holds, places[TOLD] or 0, theory[TOLD], IN_TOLD)
+    others = [f"{wording.significant(place or 0, 4)} in {name}" for name, place in places.items() if name != TOLD]
+    return Found(holds, places[TOLD] or 0, theory[TOLD], measure=f"{measure} {IN_TOLD}", beside=wording.listed(others))
 
 
 def _overflow(results: Results) -> Found:
     limits = limits_in(results)
     theory = {row["format"]: log(row["largest"]) for row in limits}
-    return _as_in_theory(at(points_in(results), "naive", "exp overflows", "logit"), theory, limits)
+    return _as_in_theory(
+        at(points_in(results), "naive", "exp overflows", "logit"), theory, limits, "logit at which exp overflows"
+    )
 
 
 def _underflow(results: Results) -> Found:
     """Half the smallest number is rounded to zero, which is even."""
     limits = limits_in(results)
     theory = {row["format"]: log(2) - log(row["smallest_subnormal"]) for row in limits}
-    return _as_in_theory(at(points_in(results), "shifted", "exp becomes zero", "gap"), theory, limits)
+    places = at(points_in(results), "shifted", "exp becomes zero", "gap")
+    return _as_in_theory(places, theory, limits, "logit, with its sign turned, at which exp becomes zero")
 
 
 def _unreliable(results: Results) -> Found:
@@ -74,7 +79,7 @@ def _unreliable(results: Results) -> Found:
     over = at(points, "naive", "probabilities become NaN", "logit")
     under = at(points, "naive", "all exponentials are zero", "equal negative logits")
     broken = sum(over[name] is not None and under[name] is not None for name in over)
-    return Found(broken == len(over), broken, len(over), "formats")
+    return Found(broken == len(over), broken, len(over), f"of {len(over)} formats", "formats in which both break")
 
 
 def _unchanged(results: Results) -> Found:
@@ -83,7 +88,9 @@ def _unchanged(results: Results) -> Found:
     rows = [row for row in errors_in(results) if row["form"] == "shifted"]
     off = [(1.0 if row["probability_error"] is None else row["probability_error"], row) for row in rows]
     worst = max(error / unit[row["format"]] for error, row in off)
-    return Found(worst <= softmax.CLASSES, worst, softmax.CLASSES, "roundings")
+    return Found(
+        worst <= softmax.CLASSES, worst, softmax.CLASSES, "roundings", "largest error of a shifted probability"
+    )
 
 
 def _never_overflows(results: Results) -> Found:
@@ -94,7 +101,7 @@ def _never_overflows(results: Results) -> Found:
     ]
     points = points_in(results)
     broken = sum(place is not None for event in events for place in at(points, "shifted", *event).values())
-    return Found(not broken, broken, 0, "breaking points")
+    return Found(not broken, broken, 0, measure="numbers at which a shifted probability becomes NaN")
 
 
 def _little_lost(results: Results) -> Found:
@@ -102,7 +109,7 @@ def _little_lost(results: Results) -> Found:
     zeros = [(gap, row["unit_roundoff"]) for row in limits_in(results) if (gap := gaps[row["format"]]) is not None]
     lost = [exp(-gap) / unit for gap, unit in zeros]
     most = max(lost, default=0.0)
-    return Found(most < 1, most, 1, "of a rounding")
+    return Found(most < 1, most, 1, measure="largest probability that is lost, in roundings")
 
 
 def _loss_stays_finite(results: Results) -> Found:
@@ -111,7 +118,12 @@ def _loss_stays_finite(results: Results) -> Found:
     events = "the loss is infinite or NaN", "the gradient is infinite or NaN"
     places = [at(points, "shifted", event, "gap")[TOLD] for event in events]
     first = min((place for place in places if place is not None), default=largest)
-    return Found(first >= largest, first, largest, IN_TOLD)
+    said = [
+        f"the {what} {'never' if place is None else f'at {wording.significant(place, 4)}'}"
+        for what, place in zip(("loss", "gradient"), places, strict=True)
+    ]
+    measure = f"gap of logits at which loss or gradient breaks {IN_TOLD}"
+    return Found(first >= largest, first, largest, measure=measure, beside=wording.listed(said))
 
 
 FACTS = (

@@ -70,7 +70,7 @@ def sigmoid_curve(results: Results) -> list[dict[str, float]]:
 
 def _at_most_a_quarter(results: Results) -> Found:
     steepest = max(point["derivative"] for point in sigmoid_curve(results))
-    return Found(steepest <= 0.25, steepest, 0.25)
+    return Found(steepest <= 0.25, steepest, 0.25, measure="steepest slope of the sigmoid")
 
 
 def _loses(id: str, depth: int, moment: str, primary: bool = True) -> Claim:
