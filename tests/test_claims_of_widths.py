@@ -176,6 +176,9 @@ def test_runs_that_shifting_saves_are_counted() -> None:
         "At lr 1, of the 3 runs that the naive form loses, none trains on with the shifted form and 3 train on with "
         "the log-sum-exp form."
     )
+    alike = {(form, lr): one for (form, _), one in trained((0, 1), (0, 1)).items() for lr in (1.0, 10.0)}
+    assert training.saved(alike).startswith("At lr 1 and lr 10 alike, of the 2 runs that the naive form loses, none ")
+    assert training.saved(alike).count("At ") == 1
     assert "1 trains on with the shifted form" in training.saved(trained((0, 1, 2), (0, 1, 3)))
     assert training.saved(trained((), (1,))) == "No rate here is high enough for the naive form to lose a run."
 

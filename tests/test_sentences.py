@@ -283,8 +283,12 @@ def rows_of(factor):
 
 
 def test_memory_is_several_times_as_much_only_where_it_is():
-    assert "at least twice as much in 0 of 45 cases" in memory.extremes(rows_of(1.5))
-    assert "at least twice as much in 45 of 45 cases" in memory.extremes(rows_of(3))
+    assert "more than 2 times as much in 0 of 45 cases, and by the measured peak alone in 0." in memory.extremes(
+        rows_of(1.5)
+    )
+    assert "more than 2 times as much in 45 of 45 cases, and by the measured peak alone in 45." in memory.extremes(
+        rows_of(3)
+    )
     assert "3.00 times the memory of prediction for softmax regression" in memory.ratios(rows_of(3))
     assert "the parameters for LeNet (100%)" in memory.largest(rows_of(3))
 
@@ -380,11 +384,11 @@ def test_each_longer_training_tells_what_it_adds():
 def test_networks_that_guess_are_named():
     guessing, learning = of("2.1", accuracy=0.1, spread=0.001), of("2.1", accuracy=0.8)
     found = {("sigmoid", 1): learning, ("sigmoid", 4): guessing, ("sigmoid", 5): guessing, ("relu", 4): learning}
-    said = vanishing_gradients.stuck(found)
-    assert said == "In every seed, sigmoid networks with 4 and 5 hidden layers end no better than guessing."
+    within = "end within .01 of the accuracy of guessing."
+    assert vanishing_gradients.stuck(found) == f"In every seed, sigmoid networks with 4 and 5 hidden layers {within}"
     assert vanishing_gradients.stuck({("relu", 1): learning}) == ""
     alone = {("sigmoid", 4): of("2.1", accuracy=0.1, spread=0.001, seeds=(0,))}
-    assert vanishing_gradients.stuck(alone) == "Sigmoid networks with 4 hidden layers end no better than guessing."
+    assert vanishing_gradients.stuck(alone) == f"Sigmoid networks with 4 hidden layers {within}"
 
 
 def test_gains_are_shares_of_the_whole_gain():

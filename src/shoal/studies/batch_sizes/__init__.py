@@ -84,7 +84,7 @@ def chapter(results: Results) -> list[Block]:
     large = group[-1]
     progress = (
         f"The way: {last_step(large):,} steps are all that {large.label} takes; the losses of the others at that step "
-        f"lie between epochs, on a straight line."
+        f"are interpolated between epochs."
     )
     ending = f"The end: after {large.config.epochs} epochs. Noise is how far training loss scatters in the last epoch."
     compared = compose.comparable(STUDY, results)

@@ -96,7 +96,8 @@ CLAIMS: tuple[Sentence, ...] = (
     Claim(
         "6a",
         "Large batch (256): stable curves …",
-        tested="At batch 256 validation loss, after the first epoch, never rises more than 5% above its earlier low.",
+        tested="At batch 256 the furthest that validation loss, after the first epoch, rises above its earlier low is "
+        "less than 5%, on average over the runs.",
         measure="rebound",
         a=LARGE,
         b=0.05,
@@ -114,7 +115,7 @@ CLAIMS: tuple[Sentence, ...] = (
     ),
     Claim(
         "6c",
-        "… lower final accuracy",
+        "… sometimes lower final accuracy",
         tested="After 10 epochs, in more than a quarter of runs, accuracy at batch 256 is more than 0.5 points below "
         "that at batch 32.",
         measure=LOWER,

@@ -45,7 +45,7 @@ def progress(group: Sequence[Curves]) -> list[Figure]:
         f"Validation loss of the same runs by three clocks. {large.label.capitalize()} stops after "
         f"{last_step(large):,} steps, {small.label} after {last_step(small):,}; training took {took}, on one thread "
         f"and without evaluation. Seconds were measured once, on one machine, while other runs may have trained "
-        f"beside. {n}."
+        f"alongside. {n}."
     )
     accuracy = f"Validation accuracy by the same clocks. It ends at {each(group, ACCURACY, 'at')}. {n}."
     return [

@@ -90,7 +90,7 @@ def _fate(dead: np.ndarray) -> str:
     if len(dead) == 1:
         dies = dead[0] == 1
         return f"The unit is {'dead: no test image switches' if dies else 'alive: some test images switch'} it on."
-    return f"A unit that no test image switches on is dead: this one is so {how_often(dead == 1)}."
+    return f"The unit is dead, switched on by no test image, {how_often(dead == 1)}."
 
 
 def between(found: dict[int, Curves]) -> str:
@@ -115,16 +115,18 @@ def _above(each: Curves, linear: Curves) -> bool:
 
 
 def asleep(found: dict[int, Curves], dead: dict[int, np.ndarray]) -> str:
-    """The share of hidden units that no test image switches on."""
+    """The share of hidden units that no test image switches on; what a dead one is, `alone` may have said."""
     ended = {hidden: share[np.isfinite(share)] for hidden, share in dead.items() if np.isfinite(share).any()}
     shares = {hidden: float(share.mean()) for hidden, share in ended.items() if share.any()}
     if not ended:
         return ""
+    known = {0, 1, 256} <= found.keys() and 1 in ended
     if not shares:
-        return "No width has a dead unit, one that no test image switches on."
+        return f"No width has a dead unit{'' if known else ', one that no test image switches on'}."
     named = [f"{wording.percent(share, 1)} with {found[hidden].label}" for hidden, share in shares.items()]
     rest = " and none elsewhere" if len(shares) < len(ended) else ""
-    return f"The share of dead units, which no test image switches on, is {wording.listed(named)}{rest}."
+    meaning = "" if known else ", which no test image switches on,"
+    return f"The share of dead units{meaning} is {wording.listed(named)}{rest}."
 
 
 def _dead(results: Results, curves: Curves) -> np.ndarray:

@@ -139,7 +139,7 @@ CLAIMS = (
     ),
     Claim(
         "12c",
-        USELESS,
+        "… shows poor loss behavior …",
         tested="With one unit the final validation loss is more than 5% above that of softmax regression.",
         measure="loss",
         a=ONE,

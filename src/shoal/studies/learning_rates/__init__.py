@@ -23,6 +23,7 @@ from shoal.studies.clauses import (
     fold,
     geometric,
     how_often,
+    lowest,
     ranking,
     rows,
     single,
@@ -69,7 +70,10 @@ NOISE = Quantity("step-loss noise", lambda curves: metrics.step_noise(curves.ste
 def chapter(results: Results) -> list[Block]:
     found = compose.finished(MAIN, results)
     opening = compose.opening(MAIN, found, "Softmax regression", results, "only the learning rate differs")
-    split = "Validation is the test split, here and in all chapters, as in the textbook; no choice is made by it."
+    split = (
+        "Validation is the test split, as in the textbook, and nothing is chosen by it: a chapter that chooses holds "
+        "training images out for that."
+    )
     blocks: list[Block] = [compose.paragraph(opening.text, split)]
     group = list(found.values())
     if not group:
@@ -158,17 +162,26 @@ def _far(curves: Curves) -> str:
 
 
 def notable(found: dict[float, Curves], compared: bool = True) -> str:
-    """The rate that the original calls unstable beside the largest it calls stable."""
+    """The rate that the original calls unstable beside the largest it calls stable; of the two that lead the ranking
+    of losses the ranking has told already."""
     if 0.1 not in found or 0.12 not in found:
         return ""
     stable, unstable = found[0.1], found[0.12]
     rebound, loss = difference(unstable, stable, REBOUND), difference(unstable, stable, LOSS)
     points = "" if rebound.sd is None else f"; in percentage points, that is {apart(rebound, decimals=2)}"
     lead = f"The original calls {unstable.label} unstable: here its" if compared else f"At {unstable.label} the"
-    return (
-        f"{lead} loss rebounds by {told(unstable, REBOUND)}%, against "
-        f"{told(stable, REBOUND)}% at {stable.label}{points}. The loss at which it ends is {apart(loss)}."
-    )
+    ranked = [one.label for one in lowest(found.values(), LOSS) if summary(one, LOSS).n][:2]
+    end = "" if {*ranked} == {stable.label, unstable.label} else f" The loss at which it ends is {apart(loss)}."
+    return f"{lead} loss rebounds by {_tenths(unstable)}%, against {_tenths(stable)}% at {stable.label}{points}.{end}"
+
+
+def _tenths(curves: Curves) -> str:
+    """The rebound with a decimal, however wide its interval: beside their difference two of them are subtracted."""
+    of = summary(curves, REBOUND)
+    if of.half is None or of.n < wording.FEWEST or of.diverged:
+        return told(curves, REBOUND)
+    places = max(1, wording.decimals_for(of.half, most=1))
+    return f"{wording.fixed(of.mean, places)} ± {wording.fixed(of.half, places)}"
 
 
 def _caption(group: Sequence[Curves]) -> str:

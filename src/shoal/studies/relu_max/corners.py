@@ -97,8 +97,8 @@ def _design(results: Results) -> str:
     return (
         f"Which of the two changes does it? Activation and pooling are crossed, and each of the four networks gets the "
         f"better of two learning rates, the one with the higher accuracy on {HELD_OUT:,} of the {images:,} training "
-        f"images, held out for that. The test images judge once the rates are chosen. Each network is trained on the other training images for "
-        f"{wording.count(shared.epochs, 'epoch')}, in batches of {shared.batch_size}."
+        f"images, held out for that. The test images judge once the rates are chosen. Each network is trained on the "
+        f"other training images for {wording.count(shared.epochs, 'epoch')}, in batches of {shared.batch_size}."
     )
 
 

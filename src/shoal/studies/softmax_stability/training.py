@@ -82,7 +82,7 @@ STUDY = Study("softmax-stability", config, Grid(form=FORMS, lr=RATES), label=lab
 
 def saved(found: Found) -> str:
     """How many of the runs that the naive form loses the other two do not."""
-    parts = []
+    rates: dict[str, list[str]] = {}
     for lr in RATES:
         naive = found.get(("naive", lr))
         others = {form: found[form, lr] for form in FORMS[1:] if (form, lr) in found}
@@ -90,8 +90,10 @@ def saved(found: Found) -> str:
             continue
         kept = [f"{_kept(naive, curves)} with the {form} form" for form, curves in others.items()]
         runs = "the run" if len(naive.seeds) == 1 else f"the {wording.count(_lost(naive), 'run')}"
-        parts.append(f"At lr {lr:g}, of {runs} that the naive form loses, {wording.listed(kept)}.")
-    return " ".join(parts) or "No rate here is high enough for the naive form to lose a run."
+        said = f"of {runs} that the naive form loses, {wording.listed(kept)}."
+        rates.setdefault(said, []).append(f"lr {lr:g}")
+    told_each = (f"At {wording.listed(at)}{' alike' * (len(at) > 1)}, {said}" for said, at in rates.items())
+    return " ".join(told_each) or "No rate here is high enough for the naive form to lose a run."
 
 
 def _lost(curves: Curves) -> int:

@@ -43,6 +43,8 @@ STUDY = Study(
 
 CHANCE = 0.1
 """The accuracy of guessing among ten classes of the same size."""
+NEAR = 0.01
+"""Within so much of it a network has learned nothing worth telling."""
 
 Found = dict[tuple[str, int], Curves]
 Norms = dict[tuple[str, int, str], np.ndarray]
@@ -119,17 +121,17 @@ def cost(found: Found, depth: int) -> str:
 
 
 def stuck(found: Found) -> str:
-    """Which networks have learned nothing: every seed ends at the accuracy of guessing."""
+    """Which networks have learned nothing: every seed ends near the accuracy of guessing."""
     lost = []
     for activation, name in NAMES.items():
         depths = [
             depth
             for (own, depth), one in found.items()
-            if own == activation and (np.abs(ACCURACY.of(one) - CHANCE) < 0.01).all()
+            if own == activation and (np.abs(ACCURACY.of(one) - CHANCE) < NEAR).all()
         ]
         if depths:
             lost.append(f"{name} networks with {wording.listed(depths)} hidden layer{'s' if depths != [1] else ''}")
-    said = f"{wording.listed(lost)} end no better than guessing."
+    said = f"{wording.listed(lost)} end within {wording.fixed(NEAR, 2)} of the accuracy of guessing."
     if not lost:
         return ""
     return f"{said[0].upper()}{said[1:]}" if single(found.values()) else f"In every seed, {said}"
@@ -158,6 +160,11 @@ def _sigmoid(results: Results) -> Figure:
     return Figure("sigmoid", chart, caption, curve)
 
 
+def _mean(norms: np.ndarray) -> np.ndarray:
+    """(layers,): the geometric mean over seeds, which is what a line shows."""
+    return np.asarray(np.exp(np.log(norms).mean(axis=0)))
+
+
 def _gradients(norms: Norms) -> Figure:
     from shoal import figures
 
@@ -165,20 +172,21 @@ def _gradients(norms: Norms) -> Figure:
     for moment, when in MOMENTS.items():
         for activation, name in NAMES.items():
             depths = sorted(depth for own, depth, at in norms if (own, at) == (activation, moment))
-            means = {depth: np.exp(np.log(norms[activation, depth, moment]).mean(axis=0)) for depth in depths}
+            means = {depth: _mean(norms[activation, depth, moment]) for depth in depths}
             lines = [(str(depth), np.arange(1.0, depth + 2), mean) for depth, mean in means.items()]
             panels.append((f"{name}, {when}", lines))
             rows = figures.curve_rows(lines, x="layer", y="gradient_norm")
             listed += [{"activation": name, "moment": when, "depth": row.pop("series"), **row} for row in rows]
     deepest = max(depth for _, depth, _ in norms)
-    ends = {own: norms[own, deepest, "start"].min() for own in NAMES if (own, deepest, "start") in norms}
-    smallest = [f"{wording.significant(value, 2)} with {NAMES[activation]}s" for activation, value in ends.items()]
-    n = wording.seeds(max(len(values) for values in norms.values()))
+    ends = {own: _mean(norms[own, deepest, "start"]).min() for own in NAMES if (own, deepest, "start") in norms}
+    lowest = [f"{wording.significant(value, 2)} with {NAMES[activation]}s" for activation, value in ends.items()]
+    most = max(len(values) for values in norms.values())
+    n = wording.seeds(most)
     caption = (
         f"The norm of the loss's gradient by each layer's weights, from the first layer to the last, measured on "
         f"{gradient_flow.PROBED_IMAGES:,} training images. The number at the end of a line is the network's number of "
-        f"hidden layers. "
-        f"Before training the smallest norm in the deepest networks is {wording.listed(smallest)}. {n}."
+        f"hidden layers. Before training the lowest point for the deepest networks is {wording.listed(lowest)}. "
+        f"{n}{', a geometric mean' if most > 1 else ''}."
     )
     values = np.concatenate([mean for _, lines in panels for _, _, mean in lines])
     reach = np.nanmin(values) / 2, 8 * np.nanmax(values)  # room for the numbers above the lines
