@@ -29,8 +29,11 @@ def claim(measure="loss", a=SLOW, b=FAST, direction="above", margin="5%", **more
     )
 
 
-def study(*claims, epochs=3) -> Study:
-    return Study("rates", lambda lr: tiny_config(lr, epochs), Grid(lr=[0.1, 0.5]), claims=claims)
+def study(*claims, epochs=3, holdout=4) -> Study:
+    def config(lr):
+        return tiny_config(lr, epochs).replace(holdout=holdout)
+
+    return Study("rates", config, Grid(lr=[0.1, 0.5]), claims=claims)
 
 
 # ---- margins ------------------------------------------------------------------------------------------
@@ -135,6 +138,43 @@ def test_a_range_is_within_without_a_margin_and_in_order(more):
         claim(**{"b": (0.6, 0.7), "direction": "within", "margin": None} | more)
 
 
+@pytest.mark.parametrize("b", [(0.6,), (0.6, 0.7, 0.8), ("a", "b"), (0.6, float("inf")), (float("nan"), 1.0)])
+def test_a_range_has_two_finite_ends(b):
+    with pytest.raises(StudyError, match=r"claim 1: b=\(.*a range, low before high, goes with"):
+        claim(b=b, direction="within", margin=None)
+
+
+@pytest.mark.parametrize("b", [0, -1.0])
+def test_a_ratio_is_of_something_above_nothing(b):
+    with pytest.raises(StudyError, match=r"claim 1: b=.* final validation loss is compared by ratio.*above 0"):
+        claim(b=b)
+    assert claim("gap", b=b, margin="1 point").constant == b
+
+
+@pytest.mark.parametrize("b", [float("nan"), float("inf")])
+def test_a_constant_is_finite(b):
+    with pytest.raises(StudyError, match=r"claim 1: b=(nan|inf).*a finite number"):
+        claim("accuracy", b=b, margin=None)
+
+
+@pytest.mark.parametrize("more", [{"a": 0.1}, {"a": "lr"}, {"b": "lr"}, {"b": None}, {"a": [SLOW, FAST]}])
+def test_a_side_is_named_by_grid_values(more):
+    with pytest.raises(StudyError, match=r"claim 1: [ab]=.*: name a config by its grid values"):
+        claim(**more)
+
+
+@pytest.mark.parametrize("of", [(), (SLOW, 0.5)])
+def test_so_are_the_parts_of_one(of):
+    with pytest.raises(StudyError, match=r"Combined\(of=.*: name configs by their grid values"):
+        Combined(of, np.mean, "x")
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -1.0])
+def test_a_margin_is_a_finite_amount(amount):
+    with pytest.raises(StudyError, match=r"Margin\(.*: the amount must be 0 or more, and finite"):
+        Margin(amount, "x")
+
+
 def test_a_direction_is_one_of_three():
     with pytest.raises(StudyError, match=r"claim 1: direction='better'\. Use above, below or within"):
         claim(direction="better")
@@ -169,6 +209,52 @@ def test_a_study_refuses_a_measure_that_its_runs_are_too_short_for(measure):
     with pytest.raises(StudyError, match=r"rates: claim 1 asks for the .* which needs [456] epochs; lr 0\.1 has 3"):
         study(asking)
     assert study(asking, epochs=6).claims
+
+
+# ---- choices ------------------------------------------------------------------------------------------
+
+
+def chosen(by="accuracy", **more) -> Claim:
+    return claim(**{"measure": "test-accuracy", "a": Chosen((SLOW, FAST), by=by), "b": 0.8, "margin": None} | more)
+
+
+def test_a_choice_is_by_a_measure_that_there_is():
+    with pytest.raises(
+        StudyError, match=r"Chosen\(by='speed'\): there is no such measure\. Use one of: loss, accuracy"
+    ):
+        Chosen((SLOW, FAST), by="speed")
+
+
+def test_runs_must_be_long_enough_for_the_measure_that_chooses():
+    with pytest.raises(StudyError, match=r"claim 1 asks for the slope .* needs 5 epochs; lr 0\.1 has 3"):
+        study(chosen(late_slope(5)))
+    assert study(chosen(late_slope(5)), epochs=5).claims
+
+
+@pytest.mark.parametrize("by", ["test-accuracy", "dead-units"])
+def test_the_test_split_chooses_nothing(by):
+    inside = Combined((Chosen((SLOW, FAST), by=by), SLOW), np.mean, "x")
+    for made in (chosen(by), chosen(a=inside)):
+        with pytest.raises(StudyError, match=r"rates: claim 1 chooses by the .* read from test images.*\(holdout=\)"):
+            study(made)
+
+
+@pytest.mark.parametrize("by", ["accuracy", "loss", "rebound", at(2), "gap"])
+def test_nor_does_validation_where_it_is_the_test_split(by):
+    with pytest.raises(StudyError, match=r"rates: claim 1 chooses by the .* lr 0\.1 .* read from test images"):
+        study(chosen(by), holdout=0)
+    assert study(chosen(by)).claims
+
+
+@pytest.mark.parametrize("by", ["train-loss", "train-accuracy", "step-noise", "seconds", at(2, "train_loss")])
+def test_training_may_choose_without_images_held_out(by):
+    assert study(chosen(by), holdout=0).claims
+
+
+@pytest.mark.parametrize("among", [(), (SLOW, 0.5), SLOW])
+def test_a_choice_is_among_configs(among):
+    with pytest.raises(StudyError, match=r"Chosen\(among=.*: name configs by their grid values"):
+        Chosen(among, by="accuracy")
 
 
 # ---- what else there is -------------------------------------------------------------------------------

@@ -171,6 +171,19 @@ def test_every_measure_ranks_every_run_and_the_diverged_one_last(name):
     assert worse.all()
 
 
+@pytest.mark.parametrize("name", measures.MEASURES)
+def test_every_measure_says_something_of_a_run_of_one_epoch_or_asks_for_more(name):
+    """A loss of one epoch cannot rise again, nor sway."""
+    measure, short = measures.measure(name), curves(CONFIG.replace(epochs=1))
+    if name in ("rebound", "noise", "rises"):
+        assert measure.epochs == 2
+        longer = curves(CONFIG.replace(epochs=2), rebound=0.5)
+        assert np.isfinite(measure.values(longer)).all()
+    else:
+        assert measure.epochs <= 1
+        assert np.isfinite(measure.values(short, Imagined(None))).all()
+
+
 def test_the_page_on_statistics_lists_every_measure():
     page = (Path(__file__).parent.parent / "docs" / "statistics.md").read_text()
     listed = [line.split("; by")[0] for line in page.splitlines() if "; by " in line]

@@ -6,16 +6,16 @@ sentence says why it is one. Whatever a study could not judge is refused when th
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite
 from typing import Any, Literal
 
 from shoal.analysis.margins import Margin
 from shoal.analysis.measures import MEASURES, Measure
-from shoal.analysis.sides import Side, Values, name, named
+from shoal.analysis.sides import Chosen, Combined, Side, Values, choices, name, named
 from shoal.errors import StudyError
-from shoal.study import Study
+from shoal.study import Point, Study
 
 Direction = Literal["above", "below", "within"]
 
@@ -43,8 +43,8 @@ class Claim:
         'The final validation loss for lr 0.001 is more than 5% above that for lr 0.05.'
 
     Raises:
-        StudyError: an unknown measure, a margin without a unit or with another than the measure's, or none where one
-            is needed.
+        StudyError: an unknown measure, a side that is none, a margin without a unit or with another than the
+            measure's, or none where one is needed.
     """
 
     id: str
@@ -73,6 +73,7 @@ class Claim:
         called: tuple[str, ...] = (),
     ) -> None:
         found = _measure(id, measure)
+        _check_sides(id, a, b)
         by = self._margin(id, margin, b, direction, found)
         given = {"id": id, "says": says, "measure": found, "a": a, "b": b, "direction": direction, "margin": by}
         given |= {"primary": primary, "called": called}
@@ -97,7 +98,7 @@ class Claim:
     def _margin(id: str, given: object, b: object, direction: Direction, measure: Measure) -> Margin | None:
         if direction not in ("above", "below", "within"):
             raise StudyError(f"claim {id}: direction={direction!r}. Use above, below or within.")
-        if isinstance(b, tuple) and (direction != "within" or given is not None or not b[0] < b[1]):
+        if isinstance(b, tuple) and (direction != "within" or given is not None or not _in_order(b)):
             raise StudyError(
                 f'claim {id}: b={b!r}: a range, low before high, goes with direction="within" and no margin.'
             )
@@ -110,6 +111,8 @@ class Claim:
             margin.of(measure)
         except StudyError as reason:
             raise StudyError(f"claim {id}: {reason}") from None
+        if measure.scale == "ratio" and isinstance(b, int | float) and b <= 0:
+            raise StudyError(f"claim {id}: b={b}: {measure.name} is compared by ratio, with a number above 0.")
         return margin
 
     @property
@@ -146,23 +149,38 @@ class Claim:
         return tuple(values for side in self.sides for values in named(side))
 
     def check(self, study: Study) -> None:
-        """See that the study has the configs, and their runs the epochs, that the claim looks at.
+        """See that the study has the configs, and their runs the epochs, that the claim looks at, and that no test
+        image has a part in a choice.
 
         Raises:
-            StudyError: it lacks one.
+            StudyError: it lacks one, or one has.
         """
         for values in self.points:
-            point = next((point for point in study.points if point.values == values), None)
-            if point is None:
-                known = "; ".join(point.label for point in study.points)
-                raise StudyError(
-                    f"{study.name}: claim {self.id} names {dict(values)}, which the study lacks. Its points: {known}."
-                )
-            if point.config.epochs < self.measure.epochs:
-                raise StudyError(
-                    f"{study.name}: claim {self.id} asks for the {self.measure.name}, which needs "
-                    f"{self.measure.epochs} epochs; {point.label} has {point.config.epochs}. Train it longer."
-                )
+            self._check_length(study, values, self.measure)
+        for choice in (choice for side in self.sides for choice in choices(side)):
+            for values in choice.among:
+                point = self._check_length(study, values, choice.measure)
+                reads = choice.measure.reads
+                if reads == "test" or (reads == "validation" and not point.config.holdout):
+                    raise StudyError(
+                        f"{study.name}: claim {self.id} chooses by the {choice.measure.name}, which for {point.label} "
+                        f"is read from test images. Hold training images out (holdout=) and choose by those."
+                    )
+
+    def _check_length(self, study: Study, values: Values, measure: Measure) -> Point:
+        """The study's point of these values, with runs long enough for a measure."""
+        point = next((point for point in study.points if point.values == values), None)
+        if point is None:
+            known = "; ".join(point.label for point in study.points)
+            raise StudyError(
+                f"{study.name}: claim {self.id} names {dict(values)}, which the study lacks. Its points: {known}."
+            )
+        if point.config.epochs < measure.epochs:
+            raise StudyError(
+                f"{study.name}: claim {self.id} asks for the {measure.name}, which needs {measure.epochs} epochs; "
+                f"{point.label} has {point.config.epochs}. Train it longer."
+            )
+        return point
 
 
 @dataclass(frozen=True)
@@ -236,6 +254,21 @@ def _check_words(id: str, *words: str) -> None:
         raise StudyError(f"a claim's id is {id!r}. Use a number or a short name, such as 16b.")
     if not all(isinstance(text, str) and text.strip() for text in words):
         raise StudyError(f"claim {id}: it needs the words said and the wording tested.")
+
+
+def _check_sides(id: str, a: object, b: object) -> None:
+    if isinstance(b, int | float) and not isfinite(b):
+        raise StudyError(f"claim {id}: b={b}: a constant must be a finite number.")
+    for which, side in (("a", a), ("b", b)):
+        number = which == "b" and isinstance(side, int | float | tuple)
+        if not number and not isinstance(side, Mapping | Chosen | Combined):
+            raise StudyError(f'claim {id}: {which}={side!r}: name a config by its grid values, as in {{"lr": 0.1}}.')
+
+
+def _in_order(ends: tuple[object, ...]) -> bool:
+    """Whether they are two finite numbers, the lower one first."""
+    numbers = [end for end in ends if isinstance(end, int | float) and isfinite(end)]
+    return len(ends) == len(numbers) == 2 and numbers[0] < numbers[1]
 
 
 def _measure(id: str, given: str | Measure) -> Measure:

@@ -6,6 +6,7 @@
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 from shoal.analysis.measures import Measure
 from shoal.errors import StudyError
@@ -16,10 +17,18 @@ TIMES = ("x", "×", "times")
 
 @dataclass(frozen=True)
 class Margin:
-    """A positive amount in a unit: ``Margin(5, "%")``."""
+    """An amount in a unit: ``Margin(5, "%")``.
+
+    Raises:
+        StudyError: the amount is below 0, infinite or NaN.
+    """
 
     amount: float
     unit: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.amount < inf:
+            raise StudyError(f"Margin({self.amount}, {self.unit!r}): the amount must be 0 or more, and finite.")
 
     @classmethod
     def read(cls, text: object) -> "Margin":

@@ -21,6 +21,7 @@ from shoal.study import Config
 
 Scale = Literal["difference", "ratio"]
 Clock = Literal["epochs", "steps", "seconds"]
+Images = Literal["training", "validation", "test"]
 
 
 class Results(Protocol):
@@ -63,6 +64,9 @@ class Measure:
     of_images: bool = False
     """Whether it is the share of test images that a run gets right in the end, unless it holds images out to validate
     on: then there is also an interval for other images."""
+    reads: Images = "validation"
+    """The images that it is read from. Those of the test split may judge, but choose nothing; validation is the test
+    split unless a config holds images out."""
     outcome: bool = False
     """Whether it is 0 or 1 of each run, such as having diverged: its mean is a share."""
 
@@ -93,6 +97,10 @@ def clock(curves: Curves, unit: Clock) -> np.ndarray:
     return np.broadcast_to(curves.epochs * float(each), curves.seconds.shape)
 
 
+def _images(metric: str) -> Images:
+    return "training" if metric.startswith("train_") else "validation"
+
+
 def at(epoch: int, metric: str = "validation_loss") -> Measure:
     """A metric after an epoch."""
     rising = metric.endswith("accuracy")
@@ -102,8 +110,8 @@ def at(epoch: int, metric: str = "validation_loss") -> Measure:
 
     name = f"{metric.replace('_', ' ')} after epoch {epoch}"
     if rising:
-        return Measure(name, of, rising=True, epochs=epoch)
-    return Measure(name, of, "nats", scale="ratio", epochs=epoch)
+        return Measure(name, of, rising=True, epochs=epoch, reads=_images(metric))
+    return Measure(name, of, "nats", scale="ratio", epochs=epoch, reads=_images(metric))
 
 
 def time_to(target: float, *, metric: str = "validation_loss", unit: Clock = "epochs") -> Measure:
@@ -113,7 +121,8 @@ def time_to(target: float, *, metric: str = "validation_loss", unit: Clock = "ep
     def of(curves: Curves) -> np.ndarray:
         return metrics.time_to(clock(curves, unit), getattr(curves, metric), target, rising=rising)
 
-    return Measure(f"{unit} to a {metric.replace('_', ' ')} of {target:g}", of, unit, scale="ratio")
+    name = f"{unit} to a {metric.replace('_', ' ')} of {target:g}"
+    return Measure(name, of, unit, scale="ratio", reads=_images(metric))
 
 
 def gained_by(epoch: int, metric: str = "validation_accuracy") -> Measure:
@@ -123,7 +132,7 @@ def gained_by(epoch: int, metric: str = "validation_accuracy") -> Measure:
         return metrics.worst(metrics.gain_fraction(getattr(curves, metric), epoch), rising=True)
 
     name = f"share of the gain in {metric.replace('_', ' ')} by epoch {epoch}"
-    return Measure(name, of, rising=True, epochs=epoch + 1)
+    return Measure(name, of, rising=True, epochs=epoch + 1, reads=_images(metric))
 
 
 def late_slope(epochs: int = 5, metric: str = "validation_loss") -> Measure:
@@ -134,7 +143,7 @@ def late_slope(epochs: int = 5, metric: str = "validation_loss") -> Measure:
         return metrics.worst(metrics.slope(getattr(curves, metric), epochs), rising=rising)
 
     name = f"slope of {metric.replace('_', ' ')} over the last {epochs} epochs"
-    return Measure(name, of, "per epoch", rising, epochs=epochs)
+    return Measure(name, of, "per epoch", rising, epochs=epochs, reads=_images(metric))
 
 
 def _step_noise(curves: Curves) -> np.ndarray:
@@ -177,30 +186,47 @@ MEASURES = {
         of_images=True,
     ),
     "train-loss": Measure(
-        "final training loss", lambda curves: metrics.final(curves.train_loss), "nats", scale="ratio"
+        "final training loss",
+        lambda curves: metrics.final(curves.train_loss),
+        "nats",
+        scale="ratio",
+        reads="training",
     ),
     "train-accuracy": Measure(
-        "final training accuracy", lambda curves: metrics.final(curves.train_accuracy, rising=True), rising=True
+        "final training accuracy",
+        lambda curves: metrics.final(curves.train_accuracy, rising=True),
+        rising=True,
+        reads="training",
     ),
     "area": Measure(
         "mean validation loss over training", lambda curves: metrics.area(curves.validation_loss), "nats", scale="ratio"
     ),
-    "seconds": Measure("training time", _seconds, "seconds", scale="ratio"),
+    "seconds": Measure("training time", _seconds, "seconds", scale="ratio", reads="training"),
     "rebound": Measure(
-        "worst rebound of validation loss", lambda curves: metrics.worst_rebound(curves.validation_loss)
+        "worst rebound of validation loss",
+        lambda curves: metrics.worst_rebound(curves.validation_loss),
+        epochs=2,
     ),
     "noise": Measure(
-        "noise of validation loss around its trend", lambda curves: metrics.residual_noise(curves.validation_loss)
+        "noise of validation loss around its trend",
+        lambda curves: metrics.residual_noise(curves.validation_loss),
+        epochs=2,
     ),
     "rises": Measure(
-        "share of epochs in which validation loss rose", lambda curves: metrics.share_of_rises(curves.validation_loss)
+        "share of epochs in which validation loss rose",
+        lambda curves: metrics.share_of_rises(curves.validation_loss),
+        epochs=2,
     ),
-    "step-noise": Measure("noise of step losses in the last epoch", _step_noise, "nats", scale="ratio"),
+    "step-noise": Measure(
+        "noise of step losses in the last epoch", _step_noise, "nats", scale="ratio", reads="training"
+    ),
     "gap": Measure("gap between training and validation accuracy", _gap),
     "test-accuracy": Measure(
-        "final accuracy on the test split", _test_accuracy, rising=True, deep=True, of_images=True
+        "final accuracy on the test split", _test_accuracy, rising=True, deep=True, of_images=True, reads="test"
     ),
-    "dead-units": Measure("share of hidden ReLU units that no test image switches on", _dead_units, deep=True),
+    "dead-units": Measure(
+        "share of hidden ReLU units that no test image switches on", _dead_units, deep=True, reads="test"
+    ),
     "diverged": Measure("share diverged", lambda curves: metrics.diverged(curves.validation_loss), outcome=True),
 }
 """By the name that a command line or a claim calls it."""

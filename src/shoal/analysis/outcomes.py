@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from shoal.analysis.curves import Curves
-from shoal.analysis.measures import Measure, Results, measure
+from shoal.analysis.measures import Measure, Results
 from shoal.analysis.sides import Chosen, Combined, Side
 from shoal.study import Config
 
@@ -57,7 +57,7 @@ def outcome(side: Side, of: Measure, evidence: Evidence) -> Outcome:
 
 def _chosen(side: Chosen, evidence: Evidence) -> Curves:
     """The config with the best mean by the measure that chooses, over the seeds that all of them have."""
-    by = measure(side.by) if isinstance(side.by, str) else side.by
+    by = side.measure
     found = [evidence.curves(**values) for values in side.among]
     shared = [seed for seed in found[0].seeds if all(seed in curves.seeds for curves in found)]
     if not shared:
