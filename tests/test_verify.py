@@ -88,7 +88,7 @@ def test_verify_trains_nothing_and_says_what_would(shell, folder):
     assert code == 0
     assert "… 1     Too few seeds, so far" in out
     assert not (folder / "shoal.db").exists()
-    assert "14 of the runs asked for are not in shoal.db. " in err
+    assert "14 runs are still to be trained for shoal.db. " in err
     assert "Train them: shoal run mine.py --engine reference\n" in err
 
 
@@ -152,7 +152,7 @@ def test_more_seeds_asked_for_make_it_so_far(trained):
     _, out, err = trained("verify mine.py --engine reference --seeds 9")
     assert "✓ 1     Supported, so far" in out
     assert out.endswith("not testable; 2 so far\n")
-    assert "4 of the runs asked for are not in" in err
+    assert "4 runs are still to be trained for" in err
 
 
 def test_looks_share_the_level_and_wait(trained):

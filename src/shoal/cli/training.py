@@ -9,13 +9,12 @@ import click
 
 from shoal.cli.options import Setting, as_json, seeds_option, shared
 from shoal.cli.text import columns, print_json
-from shoal.cli.verdicts import print_short, say, tally
-from shoal.cli.verify import judge_case, of_study
+from shoal.cli.verdicts import print_short, say, stamped, tally
+from shoal.cli.verify import Judged, judge_case, of_study, stand_ins
 from shoal.errors import StudyError
 
 if TYPE_CHECKING:
     from shoal.analysis.curves import Curves
-    from shoal.analysis.verdicts import Verdict
     from shoal.data import Dataset
     from shoal.study import Study
 
@@ -51,8 +50,9 @@ def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
                 raise
         found = {each.name: StoredResults(store, each, data, engine, seeds=asked).all() for each in studies}
         cases = [of_study(each) for each in studies if each.claims]
-        verdicts = {case.section: judge_case(case, store, engine, data, seeds).verdicts for case in cases}
-    _print_results(found, verdicts, as_json)
+        judged = {case.section: judge_case(case, store, engine, data, seeds) for case in cases}
+    drawn = {each.name: stand_ins(data, {point.config.data for point in each.points}) for each in studies}
+    _print_results(found, judged, drawn, as_json)
     return DIVERGED if outcome.mishaps else 0
 
 
@@ -129,21 +129,26 @@ def _optimizer(spec: Any) -> str:
 
 
 def _print_results(
-    found: "Mapping[str, list[Curves]]", verdicts: "Mapping[str, tuple[Verdict, ...]]", as_json: bool
+    found: "Mapping[str, list[Curves]]",
+    judged: "Mapping[str, Judged]",
+    drawn: "Mapping[str, list[Dataset]]",
+    as_json: bool,
 ) -> None:
+    """A table and the verdicts of each study; above them what they say nothing of, where data was ``drawn``."""
     rows = {name: [_result(curves) for curves in points] for name, points in found.items()}
     if as_json:
-        from shoal import rulings
-
-        claims = [rulings.record(one, name) for name, those in verdicts.items() for one in those]
-        return print_json("run", studies=rows, claims=claims)
+        lacking = {name: [dataset.stand_in for dataset in those] for name, those in drawn.items()}
+        claims = [record for one in judged.values() for record in one.records()]
+        return print_json("run", studies=rows, stand_in=lacking, claims=claims)
     for name, results in rows.items():
         click.echo(f"\n{name}")
+        if drawn[name]:
+            say(stamped(drawn[name]))
         head = ("", "n", "validation loss", "validation accuracy", "diverged", "config")
         click.echo(columns(head, [_cells(result) for result in results], right=(1,)))
-        if name in verdicts:
-            say(f"\n{tally(verdicts[name])}")
-            print_short(verdicts[name])
+        if name in judged:
+            say(f"\n{tally(judged[name].verdicts)}")
+            print_short(judged[name].verdicts)
     return None
 
 

@@ -16,6 +16,7 @@ import click
 if TYPE_CHECKING:
     from shoal.analysis.outcomes import Outcome
     from shoal.analysis.verdicts import Verdict
+    from shoal.data import Dataset
 
 COLOURS = {"supported": "green", "refuted": "red", "inconclusive": "yellow"}
 WIDEST = 100
@@ -51,6 +52,14 @@ def print_short(verdicts: "Sequence[Verdict]") -> None:
         say(f"{_head(verdict)}{'   ' if number else ''}{number}{against}")
         if tested := verdict.claim.tested:
             say(_hanging("", tested))
+
+
+def stamped(stand_ins: "Sequence[Dataset]") -> str:
+    """ "On the stand-in; says nothing of Fashion-MNIST."."""
+    from shoal.report.document import stamp
+
+    said = stamp(stand_ins)
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def tally(verdicts: "Sequence[Verdict]") -> str:

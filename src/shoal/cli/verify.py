@@ -2,7 +2,7 @@
 """`shoal verify`: what the stored runs say about a study's claims. It trains nothing, and says what would."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shoal.analysis.verdicts import Verdict
     from shoal.data import Dataset
     from shoal.engines import Engine
+    from shoal.runner import Demand
     from shoal.store import Store
     from shoal.study import Study
 
@@ -46,17 +47,19 @@ def verify(setting: Setting, study: str, seeds: int | None, max_seeds: int | Non
     looks = planned_looks(max_seeds, seeds)
     cases, own = find_cases(study)
     data = setting.datasets({name for case in cases for name in case.data}, own)
-    click.echo("Judging ...", err=True)  # what is proved by measuring, and is not stored yet, takes its time
+    click.echo("Judging ...", err=True)
     with Store.open(setting.stored_path()) as store:
         engine = setting.engine()
         judged = [judge_case(case, store, engine, data, seeds, looks) for case in cases]
+        missing = {one.case.section: _missing([one], store, engine) for one in judged}
+        together = _missing(judged, store, engine)
     if as_json:
-        return _print_json(setting, judged, looks)
+        return _print_json(setting, judged, looks, missing, together)
     _print(judged)
-    missing = sum(one.missing for one in judged)
-    if missing:
+    if together:
         command = _training(setting, study, seeds, looks, judged)
-        click.echo(f"{missing:,} of the runs asked for are not in {setting.stored_path()}. {command}", err=True)
+        are = "run is" if together == 1 else "runs are"
+        click.echo(f"{together:,} {are} still to be trained for {setting.stored_path()}. {command}", err=True)
     return None
 
 
@@ -74,11 +77,19 @@ class Case:
 
 @dataclass(frozen=True)
 class Judged:
-    """A case, its verdicts, and how many runs that they wait for are not there yet."""
+    """A case, its verdicts, the runs that they ask for, and the data sets here that only stand in for real ones."""
 
     case: Case
     verdicts: "tuple[Verdict, ...]"
-    missing: int
+    demand: "Demand"
+    stand_ins: "tuple[Dataset, ...]" = ()
+
+    def records(self) -> list[dict[str, Any]]:
+        """The verdicts as plain data, each with the names of the data sets that it says nothing of."""
+        from shoal import rulings
+
+        lacking = [dataset.stand_in for dataset in self.stand_ins]
+        return [{**rulings.record(verdict, self.case.section), "stand_in": lacking} for verdict in self.verdicts]
 
 
 def find_cases(name: str) -> "tuple[list[Case], Mapping[str, Dataset]]":
@@ -144,11 +155,13 @@ def judge_case(
 ) -> Judged:
     """Judge by what the store has, on the seeds asked for or the study's own."""
     from shoal.analysis.sequential import judge_by_looks, waiting
-    from shoal.results import StoredResults, on_data
-    from shoal.runner import Demand, pending
+    from shoal.cli.measuring import Told
+    from shoal.results import on_data
+    from shoal.runner import Demand
 
     asked: Sequence[int] = range(looks[-1]) if looks else range(seeds) if seeds else _own_seeds(case)
-    results = StoredResults(store, case.study, data, engine, seeds=asked)
+    results = Told(store, case.study, data, engine, seeds=asked)
+    results.section = case.section
     verdicts = judge_by_looks(case.claims, results, seeds=asked, looks=looks)
     study: Study | None = case.study
     if looks:
@@ -156,7 +169,23 @@ def judge_case(
         asked = asked[:at]
         study = study if at == looks[0] else narrowed(study, waiting(verdicts, at))
     demand = Demand.of([on_data(study, data)] if study else [], asked)
-    return Judged(case, verdicts, len(pending(demand, store, engine.name)))
+    return Judged(case, verdicts, demand, tuple(stand_ins(data, case.data)))
+
+
+def stand_ins(data: "Mapping[str, Dataset]", names: Collection[str]) -> "list[Dataset]":
+    """Those of the data sets with these names that are stand-ins, each once, by name."""
+    found = {data[name].name: data[name] for name in sorted(names) if name in data}
+    return [dataset for dataset in found.values() if dataset.stand_in]
+
+
+def _missing(judged: Sequence[Judged], store: "Store", engine: "Engine") -> int:
+    """How many runs are still to be trained, or to be finished, for all of these together: what they share once, and
+    a run of fewer epochs as part of the longer."""
+    from shoal.runner import Demand, pending
+
+    runs = tuple(run for one in judged for run in one.demand.runs)
+    every = frozenset(trajectory for one in judged for trajectory in one.demand.every)
+    return len(pending(Demand(runs, every), store, engine.name))
 
 
 def _own_seeds(case: Case) -> Sequence[int]:
@@ -166,21 +195,31 @@ def _own_seeds(case: Case) -> Sequence[int]:
 # ---- printing -----------------------------------------------------------------------------------------
 
 
-def _print_json(setting: Setting, judged: Sequence[Judged], looks: tuple[int, ...]) -> None:
-    from shoal import rulings
-
-    claims = [rulings.record(verdict, one.case.section) for one in judged for verdict in one.verdicts]
-    missing = {one.case.section: one.missing for one in judged}
-    print_json("verify", store=str(setting.stored_path()), looks=list(looks), runs_missing=missing, claims=claims)
+def _print_json(
+    setting: Setting, judged: Sequence[Judged], looks: tuple[int, ...], missing: Mapping[str, int], together: int
+) -> None:
+    print_json(
+        "verify",
+        store=str(setting.stored_path()),
+        looks=list(looks),
+        runs_missing=dict(missing),
+        runs_missing_together=together,
+        claims=[record for one in judged for record in one.records()],
+    )
 
 
 def _print(judged: Sequence[Judged]) -> None:
-    from shoal.cli.verdicts import print_in_full, say, tally
+    from shoal.cli.verdicts import print_in_full, say, stamped, tally
 
     for index, one in enumerate(judged):
         say("\n" * bool(index) + " · ".join(part for part in (one.case.section, one.case.title) if part))
+        if one.stand_ins:
+            say(stamped(one.stand_ins))
         print_in_full(one.verdicts)
     say("\n" + tally([verdict for one in judged for verdict in one.verdicts]))
+    everything = {dataset.name: dataset for one in judged for dataset in one.stand_ins}
+    if everything and len(judged) > 1:
+        say(stamped(list(everything.values())))
 
 
 def _training(setting: Setting, study: str, seeds: int | None, looks: tuple[int, ...], judged: Sequence[Judged]) -> str:
