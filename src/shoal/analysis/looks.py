@@ -15,11 +15,6 @@ import numpy as np
 LOOKS = (10, 20, 30)
 
 
-def look(n: int, looks: Sequence[int] = LOOKS) -> int | None:
-    """With how many of n seeds to judge: the last look passed, None before the first. The others wait for the next."""
-    return max((at for at in looks if at <= n), default=None)
-
-
 def planned(most: int) -> tuple[int, ...]:
     """The looks of a study that ends with so many seeds: every ten, and the last; `LOOKS` for 30."""
     return (*range(LOOKS[0], most, LOOKS[0]), most)

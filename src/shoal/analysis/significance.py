@@ -66,23 +66,12 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
     return sign_test(only_a, only_b, only_a + only_b)
 
 
-def holm(p_values: ArrayLike) -> np.ndarray:
-    """p values adjusted for there being m of them, in the order given (Holm 1979).
-
-    The smallest is multiplied by m, the next by m - 1 and so on, never falling below the one before nor above 1.
-    Called at the level that one test would have, they are wrong about any with at most that probability.
-    """
-    p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return adjusted
-
-
 def holm_levels(p_values: ArrayLike, level: float = 0.95) -> np.ndarray:
-    """The confidence level at which each one's own interval is to be read, so that intervals and `holm` agree.
+    """The confidence level at which each one's own interval is to be read, there being m of them (Holm 1979).
 
-    Each step's error is (1 - level) / (m - k) until one fails; that one and all after it stay at its step.
+    In the order given. The smallest p is held against (1 - level) / m, the next against (1 - level) / (m - 1) and so
+    on until one fails; that one and all after it stay at its step. So they are wrong about any with probability
+    1 - level at most.
     """
     p = np.asarray(p_values, np.float64)
     order = np.argsort(p, kind="stable")
