@@ -104,3 +104,11 @@ def test_a_long_note_makes_its_row_higher():
     chart = figures.verdicts([long, row([1.0, 2.0])])
     tops = sorted(one["y"] for look, one in marks(chart, "text") if look["fontWeight"] == 600)
     assert tops[1] - tops[0] == long.height > ROW
+
+
+def test_a_count_of_seeds_does_not_lie_on_the_bound():
+    crowd = [1.0, 1.0, 1.0, 1.0, 3.0]
+    made = row(crowd, region=(1.05, INF), none=None)
+    chart = figures.verdicts([made])
+    (count,) = [(look["align"], one["x"]) for look, one in marks(chart, "text") if one["text"] == "×4"]
+    assert count == ("right", pytest.approx(made.at(1.0) - 8, abs=0.1))

@@ -9,6 +9,7 @@ from html import unescape
 import numpy as np
 import pytest
 
+import test_verdicts as sides
 from imagined import Imagined
 from shoal import rulings
 from shoal.analysis.claims import Claim, Fact, Found, Untestable
@@ -106,7 +107,7 @@ def test_every_verdict_has_its_mark_and_its_word(report):
     shown = {row[0]: row[2] for row in table(html)}
     assert shown["1"] == "✓ Supported"
     assert shown["2"] == "✗ Refuted (opposite)"
-    assert shown["3"] == "◐ Partly (1 of 2 hold)"
+    assert shown["3"] == "◐ Partly (1 of 2)"
     assert shown["4"] == "? Inconclusive"
     assert shown["6"] == "– Not testable"
     assert (shown["19"], shown["20"]) == ("✓ Supported", "✗ Refuted")
@@ -125,7 +126,7 @@ def test_one_sentence_counts_the_outcome(report, tmp_path):
     words = [one["verdict"] for one in record["statements"]]
     kinds = ("supported", "refuted", "partly", "inconclusive", "not testable")
     assert [words.count(kind) for kind in kinds] == [14, 3, 1, 1, 1]
-    counts = "14 are supported, 3 are refuted, 1 is supported only in part, 1 is still open and 1 cannot be tested"
+    counts = "14 are supported, 3 are refuted, 1 is supported only in part, 1 is inconclusive and 1 cannot be tested"
     assert f'<p class="lead">Of the original’s 20 statements, {counts}.</p>' in html
     turned, _ = made(tmp_path, ends={0.01: 0.8, 0.1: 0.5, 0.2: 0.5})
     assert "2 are supported, 15 are refuted" in turned
@@ -221,7 +222,7 @@ def test_each_claim_has_its_sentence_what_would_flip_it_and_what_stands_behind(r
 
 def test_what_needs_no_seeds_shows_its_wording_outright(report):
     _, html, _ = report
-    assert "Two is above 1. Supported, exactly" in block(html, "19")
+    assert "Tested: Two is above 1. Supported, exactly" in block(html, "19")
     assert "<details>" not in html[html.index('id="claim-19"') :].partition("</ol>")[0]
     assert "What an exact computation says of it" in html
     assert "Not testable: “good” names no measure." in block(html, "6")
@@ -272,6 +273,23 @@ def test_infinite_seeds_are_told():
     figure = chapter.blocks[0].block
     assert "is infinite, since a run diverged or did not get there (2 of 10)" in figure.caption
     assert [figure.rows[0][f"seed {seed}"] for seed in (2, 3)] == ["-inf", "-inf"]
+
+
+def test_what_is_divided_by_nothing_is_told_apart():
+    verdict = sides.one(
+        sides.claim(sides.LOSS, margin="5%"), np.array([2.0] * 9 + [0.0]), np.array([1.0] * 8 + [0.0, 0.0])
+    )
+    caption = findings.figure([verdict]).caption
+    assert "whose value is infinite, since it is divided by 0 (1 of 10)" in caption
+    assert "1 seed is not drawn, since both sides are 0." in caption
+
+
+def test_the_wider_interval_names_its_own_level(report):
+    _, html, record = report
+    shared = [one for one in record["claims"] if one["elsewhere"] and one["level"] > 0.951]
+    assert shared
+    for each in shared:
+        assert re.search(rf"like these [^%]*\], {100 * each['level']:.3g}%", block(html, each["id"]))
 
 
 def test_quotes_are_told_once():

@@ -129,7 +129,7 @@ def _row(draw: "_Canvas", row: ClaimRow, top: float) -> None:
     for (seed, shape), count in _stacked(row):
         draw.point(seed, top + 0.3 * BAND, shape)
         if count > 2:
-            inside = seed < right - 24
+            inside = seed < right - 24 and not any(seed < end < seed + 30 for end in ends)
             draw.text(seed + (8 if inside else -8), top + 0.3 * BAND, f"×{count}", size=10, left=inside)
     _feet(draw, row, top + BAND + 9)
     draw.text(0, top + 6, row.title, colour=MARK, size=12, bold=True)

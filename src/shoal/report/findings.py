@@ -30,7 +30,7 @@ PARTS: dict[rulings.StatementWord, str] = {
     "supported": "{n} {is_} supported",
     "refuted": "{n} {is_} refuted",
     "partly": "{n} {is_} supported only in part",
-    "inconclusive": "{n} {is_} still open",
+    "inconclusive": "{n} {is_} inconclusive",
     "too few seeds": "{n} {has} too few seeds for a verdict",
     "not testable": "{n} cannot be tested",
 }
@@ -53,11 +53,6 @@ def counted(statements: Sequence[rulings.Statement], stand_in: bool = False) -> 
     rest = f" {parts[0].partition(' ')[2]}" if len(words) == 1 else f", {wording.listed(parts)}"
     said = f"{', '.join([*openings, subject])}{rest}."
     return said[0].upper() + said[1:]
-
-
-def measured(verdict: Verdict) -> str:
-    """What its number is of: "final validation loss"; "" of what no run is measured for."""
-    return verdict.claim.measure.name if isinstance(verdict.claim, Claim) else ""
 
 
 # ---- the figure -----------------------------------------------------------------------------------------
@@ -88,7 +83,7 @@ def _row(verdict: Verdict) -> "ClaimRow":
     assert found is not None
     number, _, interval = rulings.deciding(verdict).partition(" [")
     so_far = ", so far" if verdict.so_far else ""
-    low, high = (found.low, found.high) if _has_interval(verdict) else (np.nan, np.nan)
+    low, high = (found.low, found.high) if rulings.shown(found) else (np.nan, np.nan)
     return ClaimRow(
         title=f"{claim.id} {rulings.word(verdict)}{so_far}",
         note=re.sub(r" (?=[\d.÷−]|B$)", "\N{NO-BREAK SPACE}", _note(verdict)),
@@ -102,11 +97,6 @@ def _row(verdict: Verdict) -> "ClaimRow":
         told=(number, f"[{interval}" if interval else ""),
         log=claim.by_ratio,
     )
-
-
-def _has_interval(verdict: Verdict) -> bool:
-    """Whether there are seeds enough for one to be printed."""
-    return (verdict.n or 0) >= wording.FEWEST
 
 
 def _note(verdict: Verdict) -> str:
@@ -130,7 +120,7 @@ def _none(claim: Claim) -> tuple[float, str] | None:
 def _caption(drawn: Sequence[Verdict]) -> str:
     """What to see, from the numbers: which intervals lie wholly where their claim holds, which wholly outside."""
     places = ("wholly where the claim holds", "wholly outside", "across the bound")
-    sure = [each for each in drawn if _has_interval(each)]
+    sure = [each for each in drawn if each.comparison and rulings.shown(each.comparison)]
     sorted_out = {place: [each.claim.id for each in sure if _place(each) == place] for place in places}
     said = "; ".join(f"{place}: {wording.listed(ids)}" for place, ids in sorted_out.items() if ids)
     where = f"The interval lies {said}" if said else "Seeds, too few for intervals, and their mean"
@@ -152,20 +142,31 @@ def _place(verdict: Verdict) -> str:
 
 
 def _edges(drawn: Sequence[Verdict]) -> str:
-    """What the triangles at the edge are, and which seeds could not be drawn."""
+    """What the triangles at the edge are, and which seeds could not be drawn, each with its reasons."""
     each = [value for verdict in drawn for value in verdict.comparison.each]  # type: ignore[union-attr]
-    endless, unknown = int(np.isinf(each).sum()), int(np.isnan(each).sum())
+    lost = [_never_ended(verdict, place) for verdict in drawn for place in range(verdict.n or 0)]
     said = ""
+    endless = [gone for value, gone in zip(each, lost, strict=True) if np.isinf(value)]
     if endless:
-        said += (
-            f"A triangle at the edge is a seed whose value is infinite, since a run diverged or did not get there "
-            f"({endless} of {len(each)}). "
-        )
+        why = _reasons(endless, "a run diverged or did not get there", "it is divided by 0")
+        said += f"A triangle at the edge is a seed whose value is infinite, {why} ({len(endless)} of {len(each)}). "
+    unknown = [gone for value, gone in zip(each, lost, strict=True) if np.isnan(value)]
     if unknown:
-        said += (
-            f"{wording.count(unknown, 'seed')} {'is' if unknown == 1 else 'are'} not drawn: both sides are infinite. "
-        )
+        why = _reasons(unknown, "both sides are infinite", "both sides are 0")
+        are = "is" if len(unknown) == 1 else "are"
+        said += f"{wording.count(len(unknown), 'seed')} {are} not drawn, {why}. "
     return said
+
+
+def _never_ended(verdict: Verdict, place: int) -> bool:
+    """Whether a side is infinite in a seed, so that a run of it diverged or never arrived."""
+    seed = verdict.seeds[place]
+    return any(not np.isfinite(side.at([seed])).all() for side in (verdict.a, verdict.b) if side)
+
+
+def _reasons(lost: Sequence[bool], run: str, zero: str) -> str:
+    """ "since ..., or ...": those that apply."""
+    return "since " + wording.listed([run] * any(lost) + [zero] * (not all(lost)), "or")
 
 
 # ---- what stands behind a verdict -----------------------------------------------------------------------
@@ -246,12 +247,12 @@ def _level(level: float) -> str:
 def elsewhere(verdict: Verdict) -> str:
     """The same accuracy for other seeds on other images of the same kind; "" where that cannot be told."""
     scope, claim = verdict.elsewhere, verdict.claim
-    if scope is None or not isinstance(claim, Claim):
+    if scope is None or verdict.comparison is None or not isinstance(claim, Claim):
         return ""
     factor, unit = (100.0, " points") if len(claim.sides) == 2 else (1.0, "")
     places = wording.decimals_for(factor * (scope.high - scope.low) / 2)
     estimate, low, high = (wording.fixed(factor * end, places) for end in (scope.estimate, scope.low, scope.high))
-    return f"{estimate}{unit} [{low}, {high}], {_level(LEVEL)}"
+    return f"{estimate}{unit} [{low}, {high}], {_level(verdict.comparison.level)}"
 
 
 def _kind(verdict: Verdict) -> str:

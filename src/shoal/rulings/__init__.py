@@ -4,9 +4,11 @@
 Nothing here judges, and nothing is known of any particular claim.
 """
 
+from shoal.rulings.flips import flips
+from shoal.rulings.numbers import shown
 from shoal.rulings.records import record
 from shoal.rulings.statements import MARKS, Statement, StatementWord, statements
-from shoal.rulings.words import bound, deciding, flips, mark, sentence, word
+from shoal.rulings.words import bound, deciding, mark, measured, sentence, word
 
 __all__ = [
     "MARKS",
@@ -16,8 +18,10 @@ __all__ = [
     "deciding",
     "flips",
     "mark",
+    "measured",
     "record",
     "sentence",
+    "shown",
     "statements",
     "word",
 ]

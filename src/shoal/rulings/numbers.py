@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the numbers of a verdict are written: in the unit of its measure, with the digits that its interval allows."""
 
-from math import isfinite
+from math import ceil, floor, isfinite, log10
 
 from shoal import wording
 from shoal.analysis.claims import Claim
 from shoal.analysis.comparison import Comparison
+
+MOST = 6
+"""Decimals at most."""
 
 
 class Scale:
@@ -22,11 +25,12 @@ class Scale:
         self._whole = measure.outcome
 
     def places(self, low: float, high: float) -> int | None:
-        """Decimals that the interval allows; None where it says nothing."""
+        """Decimals that show two digits of half the interval, so that a number is told from its bound; None where
+        the interval says nothing."""
         half = (high - low) / 2 * self._factor
         if self._whole:
             return 0
-        return wording.decimals_for(half) if isfinite(half) and half > 0 else None
+        return min(max(1 - floor(log10(half)), 0), MOST) if isfinite(half) and half > 0 else None
 
     def bare(self, value: float, places: int | None = None) -> str:
         """A measured number, without its unit; beyond a thousand with three significant digits."""
@@ -38,6 +42,16 @@ class Scale:
     def told(self, value: float, places: int | None = None) -> str:
         """With its unit."""
         return self.bare(value, places) + self.unit
+
+    def beyond(self, value: float, places: int | None, *, up: bool) -> str:
+        """A number rounded up, or down, so that what is said of it holds beyond it too; without its unit."""
+        scaled = value * self._factor
+        if places is None or abs(scaled) >= 1000:
+            places = 2 - (floor(log10(abs(scaled))) if scaled else 0)
+        steps = scaled * 10.0**places
+        nearest = round(steps)
+        whole = nearest if abs(steps - nearest) < 1e-9 * max(abs(steps), 1) else ceil(steps) if up else floor(steps)
+        return wording.fixed(whole / 10.0**places, max(places, 0))
 
     def ends(self, *bounds: float) -> str:
         """A bound that somebody chose, with the digits it has; a range with as many for both its ends."""
@@ -57,5 +71,10 @@ def with_unit(number: str, unit: str) -> str:
 
 
 def shown(found: Comparison) -> bool:
-    """Whether the interval says something: there are seeds enough, and it has an end."""
-    return found.n >= wording.FEWEST and (isfinite(found.low) or isfinite(found.high))
+    """Whether the interval says something: there are seeds enough, they differ, and it has an end."""
+    return found.n >= wording.FEWEST and found.low < found.high and (isfinite(found.low) or isfinite(found.high))
+
+
+def alike(found: Comparison) -> bool:
+    """Whether all of enough seeds gave the same."""
+    return found.n >= wording.FEWEST and found.low == found.high

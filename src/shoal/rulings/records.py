@@ -15,6 +15,8 @@ def record(verdict: Verdict, section: str) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not isfinite(value) else value
@@ -37,7 +39,8 @@ def _record(verdict: Verdict, section: str) -> dict[str, Any]:
         "p": found.p if found else None,
         "p_better": verdict.p_better,
         "needed": verdict.needed,
-        "measure": claim.measure.name if isinstance(claim, Claim) else None,
+        "measure": claim.measure.name if isinstance(claim, Claim) else exact.measure or None if exact else None,
+        "beside": exact.beside or None if exact else None,
         "unit": Scale(claim).unit.strip() if isinstance(claim, Claim) else exact.unit if exact else None,
         "direction": claim.direction if isinstance(claim, Claim) else None,
         "region": list(claim.region) if isinstance(claim, Claim) else None,

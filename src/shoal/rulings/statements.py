@@ -47,7 +47,8 @@ class Statement:
 
     @property
     def word(self) -> StatementWord:
-        """Supported or refuted if all parts that count are; partly if some are supported and others refuted."""
+        """Supported if all parts that count are; partly if some are supported and others refuted; else refuted if one
+        is."""
         words: set[StatementWord] = {each.word for each in self.deciders}
         if {"supported", "refuted"} <= words:
             return "partly"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verdict in words: its mark, the number that decides, its sentence, what would flip it. It is all composed
-from the verdict."""
+"""A verdict in words: its mark, the number that decides, its sentence. It is all composed from the verdict."""
 
-from math import isfinite
+import numpy as np
 
 from shoal import wording
 from shoal.analysis.claims import Claim, Fact, Untestable
 from shoal.analysis.comparison import FEWEST, Comparison
 from shoal.analysis.verdicts import Verdict
-from shoal.rulings.numbers import Scale, exact, shown, with_unit
+from shoal.rulings.flips import asks
+from shoal.rulings.numbers import Scale, alike, exact, shown, with_unit
 from shoal.rulings.statements import MARKS, Statement
 
 # ---- short -------------------------------------------------------------------------------------------
@@ -20,10 +20,10 @@ def mark(verdict: Verdict | Statement) -> str:
 
 
 def word(verdict: Verdict | Statement) -> str:
-    """ "Supported", "Refuted (equal)", "Too few seeds"; of a sentence whose parts differ "Partly (1 of 2 hold)"."""
+    """ "Supported", "Refuted (equal)", "Too few seeds"; of a sentence whose parts differ "Partly (1 of 2)"."""
     if isinstance(verdict, Statement):
         hold = [each.word for each in verdict.deciders].count("supported")
-        note = f"{hold} of {len(verdict.deciders)} hold" if 0 < hold < len(verdict.deciders) else ""
+        note = f"{hold} of {len(verdict.deciders)}" if 0 < hold < len(verdict.deciders) else ""
     else:
         note = verdict.how
     return verdict.word.capitalize() + (f" ({note})" if note else "")
@@ -55,6 +55,13 @@ def bound(verdict: Verdict) -> str:
     return f"> {scale.ends(low)}{scale.unit}" if claim.direction == "above" else f"< {scale.ends(high)}{scale.unit}"
 
 
+def measured(verdict: Verdict) -> str:
+    """What the number is of: "final validation loss"; "" where nothing is measured."""
+    if isinstance(verdict.claim, Claim):
+        return verdict.claim.measure.name
+    return verdict.found.measure if verdict.found else ""
+
+
 # ---- sentences ----------------------------------------------------------------------------------------
 
 
@@ -64,12 +71,19 @@ def sentence(verdict: Verdict) -> str:
     if isinstance(claim, Untestable):
         return f"Not testable: {claim.why}"
     if isinstance(claim, Fact):
-        against = f", held against {bound(verdict)}" if bound(verdict) else ""
-        return f"{word(verdict)}, exactly, without seeds: the number that decides is {deciding(verdict)}{against}."
+        return _exactly(verdict)
     if verdict.comparison is None:
         return "No run that it needs has ended yet."
-    parts = [f"{_standing(verdict)}: {_told(claim, verdict)}; the claim asks for {_asks(claim)}.", _after(verdict)]
+    parts = [f"{_standing(verdict)}: {_told(claim, verdict)}; the claim asks for {asks(claim)}.", _after(verdict)]
     return " ".join(part for part in parts if part)
+
+
+def _exactly(verdict: Verdict) -> str:
+    number, against, found = deciding(verdict), bound(verdict), verdict.found
+    held = ", just what it is held against" if against == number else f", held against {against}"
+    beside = f" Beside it: {found.beside}." if found and found.beside else ""
+    name = measured(verdict) or "the number that decides"
+    return f"{word(verdict)}, exactly, without seeds; {name}: {number}{held}.{beside}"
 
 
 def _standing(verdict: Verdict) -> str:
@@ -77,7 +91,7 @@ def _standing(verdict: Verdict) -> str:
     by = {
         "supported": f"Supported by {seeds}",
         "refuted": f"Refuted by {seeds}",
-        "inconclusive": f"Open after {seeds}",
+        "inconclusive": f"Inconclusive after {seeds}",
         "too few seeds": f"Too few seeds for a verdict, {verdict.n} of at least {FEWEST}",
     }[verdict.word]
     return f"So far {by[0].lower()}{by[1:]}" if verdict.so_far else by
@@ -105,69 +119,61 @@ def _spread(scale: Scale, found: Comparison, unit: str | None = None, sign: int 
     """ "5.7 points (5.2 to 6.2)"."""
     places = scale.places(found.low, found.high)
     number = scale.bare(sign * found.estimate, places) + (scale.unit if unit is None else unit)
+    if alike(found):
+        return f"{number} (the same in every seed)"
     low, high = sorted((sign * found.low, sign * found.high))
     return f"{number} ({scale.bare(low, places)} to {scale.bare(high, places)})" if shown(found) else number
 
 
-def _asks(claim: Claim, low: float | None = None, high: float | None = None) -> str:
-    """The region as a phrase: "more than 0.5 points higher", "less than .95 times"; with other ends if given."""
-    scale, (least, most) = Scale(claim), claim.region
-    low, high = least if low is None else low, most if high is None else high
-    unit = " times" if claim.by_ratio else scale.unit
-    if claim.direction == "within":
-        return f"{scale.ends(low, high)}{unit}"
-    end = low if claim.direction == "above" else high
-    if claim.by_ratio or claim.constant is not None:
-        return f"{'more' if claim.direction == 'above' else 'less'} than {scale.ends(end)}{unit}"
-    way = "higher" if claim.direction == "above" else "lower"
-    return f"more than {scale.ends(abs(end))}{unit} {way}"
-
-
 def _after(verdict: Verdict) -> str:
     """What follows: in which way it is refuted, how many seeds are on its side, what is still needed."""
+    claim, found = verdict.claim, verdict.comparison
+    assert isinstance(claim, Claim)
+    assert found is not None
     if verdict.word == "refuted":
-        return {
-            "equal": "Within that margin the two are equal.",
-            "opposite": "It is the other way round.",
-            "less": "If it is so at all, then by less than that.",
-            "": "",
-        }[verdict.how]
+        return _in_which_way(verdict, claim, found)
     if verdict.word == "supported":
-        if verdict.claim.measure.outcome or verdict.p_better is None:  # type: ignore[union-attr]
-            return ""
-        share = verdict.p_better
-        return f"So it is in {wording.percent(share)} of the seeds." if share < 1 else "So it is in every seed."
+        return "" if claim.measure.outcome else _counted(claim, found)
     if verdict.word == "inconclusive":
         return f"It leans {verdict.leaning} the claim; {_needed(verdict)}."
     return ""
 
 
+def _in_which_way(verdict: Verdict, claim: Claim, found: Comparison) -> str:
+    if not verdict.how or claim.margin is None:
+        return ""
+    by = claim.margin.of(claim.measure)
+    none, least = (1.0, 1 / by) if claim.by_ratio else (0.0, -by)
+    if verdict.how == "equal":
+        return "Within that margin the two are equal."
+    above = claim.direction == "above"
+    if verdict.how == "opposite":
+        small = found.low > least if above else found.high < by
+        return f"{'If anything it' if small else 'It'} is the other way round{', by less than that margin' * small}."
+    sure = found.low > none if above else found.high < none
+    return f"{'It is so, but' if sure else 'If it is so at all, then'} by less than that."
+
+
+def _counted(claim: Claim, found: Comparison) -> str:
+    """In how many seeds it is so, not counting by how much: "It is higher in 9 of 10 seeds."."""
+    each, (low, high) = found.each, claim.region
+    if claim.direction == "within":
+        return f"It lies there in {_of((each >= low) & (each <= high))}."
+    above, pair = claim.direction == "above", len(claim.sides) == 2
+    none = 1.0 if claim.by_ratio else claim.constant or 0.0
+    same = int(np.sum(each == none))
+    way = ("higher" if above else "lower") if pair else f"{claim.direction} {Scale(claim).ends(claim.constant or 0.0)}"
+    ties = f", and the same in {same}" if same else ""
+    return f"It is {way} in {_of(each > none if above else each < none)}{ties}."
+
+
+def _of(seeds: np.ndarray) -> str:
+    """In how many of these seeds, (n,), it is so."""
+    some, n = int(np.sum(seeds)), len(seeds)
+    return "every seed" if some == n else f"{some} of {wording.count(n, 'seed')}"
+
+
 def _needed(verdict: Verdict) -> str:
-    if verdict.needed is None:
+    if not verdict.needed:
         return "how many more seeds would settle it cannot be told"
     return f"about {wording.count(verdict.needed, 'more seed')} would settle it"
-
-
-def flips(verdict: Verdict) -> str:
-    """What would change the verdict: the nearest bound at which it would be another, or what keeps it open; "" for
-    others."""
-    claim, found = verdict.claim, verdict.comparison
-    if found is None or not isinstance(claim, Claim) or verdict.flip is None:
-        return ""
-    if verdict.word == "inconclusive":
-        return _open(claim, found)
-    if verdict.word == "too few seeds" or not isfinite(verdict.flip):
-        return ""
-    if verdict.how == "opposite":
-        return "No margin would support it."
-    moved = {"low": verdict.flip} if found.margin == claim.region[0] else {"high": verdict.flip}
-    return f"Had the claim asked for {_asks(claim, **moved)}, it would be open."
-
-
-def _open(claim: Claim, found: Comparison) -> str:
-    """What keeps a claim open: where its interval lies, or an opinion that differs."""
-    if not found.side:
-        return "It would be settled by an interval that does not hold the bound."
-    if not found.agree:
-        return "The interval lies on one side of the bound, but not all tests agree at this level."
-    return "The interval lies on one side of the bound, but not three quarters of the seeds do."
