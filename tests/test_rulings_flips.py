@@ -18,9 +18,9 @@ def test_of_a_range_the_nearer_end_would_have_to_move(mean):
         r"Had the claim asked for (\.\d+) to (\.\d+), it would be inconclusive.", rulings.flips(verdict)
     )
     low, high = float(found[1]), float(found[2])
-    moved = low if (mean < 0.7 or 0.7 < mean < 0.72) else high if mean < 0.74 else low if low != 0.7 else high
-    assert verdict.comparison.low < moved < verdict.comparison.high
-    assert (low == 0.7) != (high == 0.74)
+    assert (low == 0.7) == (mean > 0.72), "the other end stays"
+    assert (high == 0.74) == (mean < 0.72)
+    assert verdict.comparison.low < (low if mean < 0.72 else high) < verdict.comparison.high
     again = one(claim(b=(low, high), direction="within", margin=None), seeds(mean))
     assert again.word == "inconclusive"
 
