@@ -29,6 +29,7 @@ from shoal.studies.learning_rates import curvature
 from shoal.studies.memory import ledgers
 from shoal.studies.relu_max import corners
 from shoal.studies.relu_max.factorial import EFFECTS
+from shoal.studies.vanishing_gradients.gradient_flow import MOMENTS
 
 SEEDS = (0, 1, 2)
 
@@ -379,6 +380,35 @@ def test_each_longer_training_tells_what_it_adds():
     assert "and by .1" in lenet_epochs.levels(ends)
     assert "rises by .2" in lenet_epochs.levels([ends[0], ends[2], ends[1]])
     assert "and falls by .1" in lenet_epochs.levels([ends[0], ends[2], ends[1]])
+
+
+def test_a_lead_that_the_ranking_tells_is_not_told_again():
+    stable, unstable = (of("1.2", label=name, loss=loss) for name, loss in (("lr 0.1", 0.5), ("lr 0.12", 0.51)))
+    both = {0.1: stable, 0.12: unstable}
+    assert "The loss at which it ends" not in learning_rates.notable(both)
+    assert "The loss at which it ends" in learning_rates.notable({0.05: of("1.2", label="lr 0.05", loss=0.4), **both})
+
+
+def test_a_rebound_has_a_decimal_beside_the_difference_it_is_part_of():
+    shape = {"spread": 0.05, "seeds": range(10)}
+    made = {rate: of("1.2", label=f"lr {rate}", rebound=by, **shape) for rate, by in ((0.1, 0.2), (0.12, 0.4))}
+    ends = re.search(r"rebounds by (\S+) ± (\S+)%, against (\S+) ± (\S+)% at", learning_rates.notable(made))
+    assert ends
+    assert all(re.fullmatch(r"\d*\.\d", number) for number in ends.groups())
+
+
+def test_the_lowest_point_told_is_one_of_the_line_that_is_drawn():
+    norms = {(own, 1, moment): np.array([[1.0, 4.0], [4.0, 4.0]]) for own in ("sigmoid", "relu") for moment in MOMENTS}
+    figure = vanishing_gradients._gradients(norms)
+    assert min(row["gradient_norm"] for row in figure.rows) == pytest.approx(2)
+    assert "is 2.0 with sigmoids and 2.0 with ReLUs. n = 2 seeds, a geometric mean." in figure.caption
+
+
+def test_a_dead_unit_is_explained_once():
+    found = {hidden: of("2.2", label=f"{hidden} units") for hidden in (0, 1, 256)}
+    dead = {hidden: np.array([0.5, 0.0]) for hidden in (1, 256)}
+    assert "test image" not in hidden_units.asleep(found, dead)
+    assert "test image" in hidden_units.asleep({1: found[1]}, {1: dead[1]})
 
 
 def test_networks_that_guess_are_named():
