@@ -11,16 +11,22 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple, cast
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from shoal import streams
+from shoal.analysis.claims import Claim
 from shoal.analysis.comparison import compare
 from shoal.analysis.intervals import proportion_interval
 from shoal.analysis.looks import LOOKS, shared_level
+from shoal.analysis.margins import Margin
+from shoal.analysis.measures import Measure
+from shoal.analysis.outcomes import Evidence
 from shoal.analysis.two_way import two_way_bootstrap
+from shoal.analysis.verdicts import judge
 
 DOCS = Path(__file__).parent.parent / "docs"
 STUDIES = 2000
@@ -136,6 +142,38 @@ def looked(kind: Kind, count: int) -> Row:
     )
 
 
+class Imagined:
+    """Evidence for a judge: a side per name, a value per seed."""
+
+    def __init__(self, **sides: np.ndarray) -> None:
+        self.sides = sides
+
+    def curves(self, side: str) -> SimpleNamespace:
+        values = self.sides[side]
+        return SimpleNamespace(
+            seeds=tuple(range(len(values))), values=values, label=side, config=SimpleNamespace(data="imagined")
+        )
+
+
+def ranged(kind: Kind, n: int, count: int) -> Row:
+    """A claim of a range, judged: the truth is the range's upper end, so it is neither in it nor beyond."""
+    measure = Measure("value", lambda curves: curves.values)
+    claim = Claim(
+        "range",
+        "A is within the margin of B.",
+        measure=measure,
+        a={"side": "a"},
+        b={"side": "b"},
+        direction="within",
+        margin=Margin(100 * MARGIN, "points"),
+    )
+    found = [judge([claim], cast(Evidence, Imagined(a=a, b=b)))[0] for a, b in studies(kind, n, count)]
+    covered = np.mean([each.comparison.low <= MARGIN <= each.comparison.high for each in found if each.comparison])
+    above, below = (np.mean([each.word == word for each in found]) for word in ("refuted", "supported"))
+    what = f"{kind.name} seeds and a claim that A is within the margin of B; above is refuted, below is supported"
+    return Row(f"{kind.name}, a range", what, n, float(covered), float(above), float(below))
+
+
 def on_other_images(n: int, count: int) -> Row:
     """Accuracy of n seeds on 1,000 test images, for other seeds on other images: seeds × images bootstrap."""
     hard, skill, own, bar = 1.0, 0.1, 0.6, 1.25
@@ -155,6 +193,7 @@ def simulate(count: int = STUDIES, seeds: tuple[int, ...] = SEEDS) -> Iterator[R
         yield from (row(kind, n, count) for n in seeds)
     yield from (row(DIVERGING, n, count) for n in seeds)
     yield from (looked(kind, count) for kind in KINDS[:3])
+    yield from (ranged(KINDS[0], n, count) for n in seeds[:2])
     yield from (on_other_images(n, count) for n in seeds)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shoal.analysis import verdicts
+
 ROOT = Path(__file__).parent.parent
 spec = importlib.util.spec_from_file_location("coverage_of_intervals", ROOT / "benchmarks" / "coverage.py")
 assert spec is not None
@@ -45,6 +47,22 @@ def test_a_rule_that_asks_one_opinion_only_is_found_out(monkeypatch):
     assert coverage.row(KINDS["very skewed"], 10, 400).above > 0.07
 
 
+def test_a_range_is_hardly_ever_supported_or_refuted_from_its_end():
+    found = coverage.ranged(KINDS["normal"], 10, 200)
+    assert 0.9 < found.covered < 0.99
+    assert found.above < 0.05
+    assert found.below < 0.05
+
+
+def test_a_judge_who_looks_at_one_end_only_is_found_out(monkeypatch):
+    """Without the share of seeds that must be in the range, which would hide much of it."""
+    monkeypatch.setattr(verdicts, "BETTER", 0)
+    assert coverage.ranged(KINDS["normal"], 10, 100).below < 0.06
+    compare = verdicts._compare
+    monkeypatch.setattr(verdicts, "_compare", lambda *given: compare(*given)[:1])
+    assert coverage.ranged(KINDS["normal"], 10, 100).below > 0.5
+
+
 def test_accuracies_on_other_images_are_covered():
     found = coverage.on_other_images(8, 60)
     assert found.covered > 0.88
@@ -71,6 +89,9 @@ def test_the_published_table_keeps_its_promises():
     assert {row.n for row in normal} == {6, 10, 20}
     assert all(abs(row.covered - 0.95) <= 0.015 for row in normal)
     assert all(row.above <= 0.05 for row in ROWS if row.kind != "stuck")
+    ranges = [row for row in ROWS if row.kind == "normal, a range"]
+    assert {row.n for row in ranges} == {6, 10}
+    assert all(row.below <= 0.05 for row in ranges)
 
 
 def test_the_page_shows_the_published_table():
