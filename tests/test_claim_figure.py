@@ -112,3 +112,5 @@ def test_a_count_of_seeds_does_not_lie_on_the_bound():
     chart = figures.verdicts([made])
     (count,) = [(look["align"], one["x"]) for look, one in marks(chart, "text") if one["text"] == "×4"]
     assert count == ("right", pytest.approx(made.at(1.0) - 8, abs=0.1))
+    late = figures.verdicts([row([12.0] * 10, region=(10.0, INF), log=True, none=(1.0, "1×"))])
+    assert [look["align"] for look, one in marks(late, "text") if one["text"] == "×10"] == ["left"]

@@ -120,17 +120,19 @@ def _row(draw: "_Canvas", row: ClaimRow, top: float) -> None:
     ends = [row.at(end) for end in row.ends]
     draw.area(ends[0], ends[1], top, top + BAND)
     draw.line(LEFT, top + BAND, right, top + BAND, "grid", 1)
-    for end, place in zip(row.ends, ends, strict=True):
-        if isfinite(end):
-            draw.line(place, top, place, top + BAND + 3, REGION, 1.2)
+    bounds = [place for end, place in zip(row.ends, ends, strict=True) if isfinite(end)]
+    for place in bounds:
+        draw.line(place, top, place, top + BAND + 3, REGION, 1.2)
     if row.none:
         draw.line(row.at(row.none[0]), top, row.at(row.none[0]), top + BAND + 3, QUIET, 1, dashed=True)
     _interval(draw, row, top + 0.72 * BAND)
     for (seed, shape), count in _stacked(row):
         draw.point(seed, top + 0.3 * BAND, shape)
         if count > 2:
-            inside = seed < right - 24 and not any(seed < end < seed + 30 for end in ends)
-            draw.text(seed + (8 if inside else -8), top + 0.3 * BAND, f"×{count}", size=10, left=inside)
+            told = f"×{count}"
+            reach = seed + 10 + LETTER * len(told)
+            beside = reach < right + 12 and not any(seed < end < reach for end in bounds)
+            draw.text(seed + (8 if beside else -8), top + 0.3 * BAND, told, size=10, left=beside)
     _feet(draw, row, top + BAND + 9)
     draw.text(0, top + 6, row.title, colour=MARK, size=12, bold=True)
     for turn, line in enumerate(row.lines):
