@@ -315,6 +315,8 @@ def test_configuration_in_words():
     rows = dict(described(two, [], [dataset()]))
     assert rows["model"].startswith("softmax regression, 7,850 parameters; LeNet")
     assert rows["seeds done"] == "none yet"
+    assert rows["validation"] == "on the official test split and on 100 training images held out"
+    assert dict(described(two[1:], [], [dataset()]))["validation"] == "on 100 training images held out"
     assert "loss" not in rows
     forms = [config(0.1).replace(loss=CrossEntropy(form)) for form in ("log-sum-exp", "shifted", "naive")]
     assert dict(described(forms, [], [dataset()]))["loss"] == "cross-entropy, log-sum-exp, shifted and naive"

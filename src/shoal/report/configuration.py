@@ -126,7 +126,8 @@ def _losses(configs: Sequence[Config]) -> str:
 
 
 def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:
+    test = "on the test split" if any(one.stand_in for one in datasets) else "on the official test split"
     held = sorted({config.holdout for config in configs})
-    if held == [0]:
-        return "on the official test split" if not any(one.stand_in for one in datasets) else "on the test split"
-    return f"on {wording.listed([f'{count:,}' for count in held])} training images held out"
+    counts = wording.listed([f"{count:,}" for count in held if count])
+    parts = ([test] if 0 in held else []) + ([f"on {counts} training images held out"] if any(held) else [])
+    return wording.listed(parts)
