@@ -42,22 +42,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def shell(capsys):
-    def shell(line: str) -> tuple[int, str, str]:
-        code = run_command([*line.split()])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return shell
-
-
-@pytest.fixture
-def trained(shell):
-    assert shell("run mine.py --engine reference")[0] == 0
-    return shell
-
-
 # ---- run and plan -------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from shoal import rulings
 from shoal.analysis.claims import Fact, Found
-from shoal.cli import run_command
 from shoal.cli.verdicts import spans
 from shoal.errors import UsageError
 from shoal.studies.section import Section
@@ -47,22 +46,6 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "mine.py").write_text(STUDY)
     return tmp_path
-
-
-@pytest.fixture
-def shell(capsys):
-    def shell(line: str) -> tuple[int, str, str]:
-        code = run_command([*line.split()])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return shell
-
-
-@pytest.fixture
-def trained(shell):
-    assert shell("run mine.py --engine reference")[0] == 0
-    return shell
 
 
 def test_run_prints_the_verdicts_of_a_study_that_claims_something(shell):

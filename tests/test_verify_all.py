@@ -7,7 +7,6 @@ import pytest
 
 from fakes import FakeEngine, dots, tiny_config
 from shoal.analysis.claims import Claim, Fact, Found
-from shoal.cli import run_command
 from shoal.studies.section import Section
 from shoal.study import Grid, Study
 
@@ -22,16 +21,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.delenv("SHOAL_DATA", raising=False)
     monkeypatch.setattr("shoal.cli.options.Setting.engine", lambda setting: FakeEngine())
     return tmp_path
-
-
-@pytest.fixture
-def shell(capsys):
-    def shell(line: str) -> tuple[int, str, str]:
-        code = run_command([*line.split()])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return shell
 
 
 def section(id: str, epochs: int = 3) -> Section:
