@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A range has two ends: opinions must agree at each that a verdict depends on, and one is told, that which decides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.analysis.comparison import compare
+from shoal.analysis.verdicts import _deciding
 from test_verdicts import ACCURACY, LOSS, TEN, claim, one, seeds
 
 
@@ -50,6 +53,12 @@ def test_the_end_that_decides_is_the_nearest_and_the_flip_is_nearest_to_it(mean,
     assert (verdict.word, verdict.comparison.margin) == (word, margin)
     ends = verdict.comparison.low, verdict.comparison.high
     assert verdict.flip == min(ends, key=lambda end: abs(end - margin))
+
+
+def test_of_a_range_that_is_missed_the_missed_end_decides_whatever_the_other_end_s_p():
+    made = claim(b=(0.70, 0.74), direction="within", margin=None)
+    missed, farther = (compare(seeds(0.69), 0.0, margin=end) for end in made.region)
+    assert _deciding(made, [missed, replace(farther, p=0.02)]) is missed
 
 
 @pytest.mark.parametrize(("ratio", "margin"), [(1.2, 1.05), (0.9, 1 / 1.05), (1.01, 1.05), (0.99, 1 / 1.05)])

@@ -9,7 +9,7 @@ seeds give no verdict. Nothing here trains, reads a store or writes a sentence.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -101,30 +101,50 @@ def judge(
     Returns:
         A verdict per claim, in their order.
     """
+    gathered = [_gather(claim, evidence) if isinstance(claim, Claim) else None for claim in claims]
     primary = [i for i, claim in enumerate(claims) if isinstance(claim, Claim) and claim.primary]
-    levels = [level if i in primary or alone is None else alone for i in range(len(claims))]
-    drafts = [_draft(claim, evidence, own, asked or 0) for claim, own in zip(claims, levels, strict=True)]
-    p_values = [drafts[i].p for i in primary]
+    levels = [level if alone is None else alone] * len(claims)
+    p_values = [_p(claims[i], gathered[i], level) for i in primary]  # p does not depend on the level
     for index, own in zip(primary, holm_levels(p_values, level), strict=True):
-        if own != level:
-            drafts[index] = _draft(claims[index], evidence, float(own), asked or 0)
-    return tuple(drafts)
+        levels[index] = float(own)
+    return tuple(
+        _verdict(claim, pairs, evidence, own, asked or 0)
+        for claim, pairs, own in zip(claims, gathered, levels, strict=True)
+    )
 
 
-def _draft(claim: Sentence, evidence: Evidence, level: float, asked: int) -> Verdict:
+class _Pairs(NamedTuple):
+    """Both sides of a claim, and the seeds that they share."""
+
+    a: Outcome
+    b: Outcome | None
+    seeds: tuple[int, ...]
+
+
+def _gather(claim: Claim, evidence: Evidence) -> _Pairs:
+    a, b = _outcomes(claim, evidence)
+    return _Pairs(a, b, tuple(seed for seed in a.seeds if b is None or seed in b.seeds))
+
+
+def _p(claim: Sentence, pairs: _Pairs | None, level: float) -> float:
+    """Of a claim, as `Verdict.p`; 1 while there is no seed."""
+    if not isinstance(claim, Claim) or pairs is None or not pairs.seeds:
+        return 1.0
+    return max(end.p for end in _compare(claim, pairs, level))
+
+
+def _verdict(claim: Sentence, pairs: _Pairs | None, evidence: Evidence, level: float, asked: int) -> Verdict:
     """The verdict at a level, as if the claim were the only one."""
     if isinstance(claim, Fact):
         found = claim.find(evidence)
         return Verdict(claim, "supported" if found.holds else "refuted", found=found)
-    if not isinstance(claim, Claim):
+    if not isinstance(claim, Claim) or pairs is None:
         return Verdict(claim, "not testable")
-    a, b = _outcomes(claim, evidence)
-    seeds = tuple(seed for seed in a.seeds if b is None or seed in b.seeds)
+    a, b, seeds = pairs
     so_far = len(seeds) < asked
     if not seeds:
         return Verdict(claim, "too few seeds", a=a, b=b, so_far=so_far)
-    left, right = a.at(seeds), None if b is None else b.at(seeds)
-    ends = _compare(claim, left, right, level)
+    ends = _compare(claim, pairs, level)
     comparison = _deciding(claim, ends)
     better = _p_better(claim, comparison)
     word = _word(claim, ends, better)
@@ -168,8 +188,9 @@ def _outcomes(claim: Claim, evidence: Evidence) -> tuple[Outcome, Outcome | None
 # ---- the verdict --------------------------------------------------------------------------------------
 
 
-def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) -> list[Comparison]:
+def _compare(claim: Claim, pairs: _Pairs, level: float) -> list[Comparison]:
     """The comparisons with the ends of the region, one or two."""
+    a, b = pairs.a.at(pairs.seeds), pairs.b.at(pairs.seeds) if pairs.b else None
     least, most = (0.0 if claim.by_ratio else -np.inf), np.inf
     worst, best = (most, least) if claim.direction == "below" else (least, most)
     a = np.where(np.isnan(a), worst, a)  # what is unknown speaks against the claim
@@ -181,12 +202,17 @@ def _compare(claim: Claim, a: np.ndarray, b: np.ndarray | None, level: float) ->
 
 
 def _deciding(claim: Claim, ends: list[Comparison]) -> Comparison:
-    """The one that keeps the claim open, if one does; else the one that is harder to tell the truth from, and where
-    they are alike, as when every seed lies between them, the nearer."""
+    """The end beyond which the truth lies, or else the one that keeps the claim open; else the one that is harder to
+    tell the truth from, and where they are alike, as when every seed lies between them, the nearer."""
     low, high = claim.region
     middle = (low * high) ** 0.5 if claim.by_ratio else (low + high) / 2
     nearer = high if ends[0].estimate > middle else low
-    return max(ends, key=lambda end: (end.decision == "open", end.p, end.margin == nearer))
+
+    def weight(end: Comparison) -> tuple[bool, bool, float, bool]:
+        beyond = end.decision == ("below" if end.margin == low else "above")
+        return beyond, end.decision == "open", end.p, end.margin == nearer
+
+    return max(ends, key=weight)
 
 
 def _constant(claim: Claim) -> float:

@@ -36,14 +36,13 @@ def flips(verdict: Verdict) -> str:
     """What would change the verdict: a bound at which it would be another at the latest (the second interval, the
     test or the count of seeds may change it sooner), or what keeps it open; "" for others."""
     claim, found = verdict.claim, verdict.comparison
-    if found is None or not isinstance(claim, Claim):
+    if found is None or verdict.flip is None or not isinstance(claim, Claim):
         return ""
     if verdict.word == "inconclusive":
         return _open(claim, found)
     if verdict.how == "opposite":
         return "No margin would support it."
-    margin = _turning(verdict, claim, found)
-    flip = min((found.low, found.high), key=lambda end: abs(end - margin))
+    margin, flip = found.margin, verdict.flip
     if verdict.word == "too few seeds" or not isfinite(flip):
         return ""
     scale = Scale(claim)
@@ -51,14 +50,6 @@ def flips(verdict: Verdict) -> str:
     moved = asks(claim, low=end) if margin == claim.region[0] else asks(claim, high=end)
     other = "be inconclusive" if shown(found) else f"no longer be {verdict.word}"
     return f"Had the claim asked for {moved}, it would {other}."
-
-
-def _turning(verdict: Verdict, claim: Claim, found: Comparison) -> float:
-    """The end of the region that would have to move: of a range that is missed the one on this side of it."""
-    low, high = claim.region
-    if claim.direction == "within" and verdict.word == "refuted":
-        return low if found.estimate < low else high
-    return found.margin
 
 
 def _open(claim: Claim, found: Comparison) -> str:
