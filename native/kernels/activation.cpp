@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activations. The derivative of each is a function of its own output, so `out` may be `inp`. Twins:
-// relu_forward, relu_backward and so on in engines/reference.py.
+// relu_forward, relu_backward and so on in engines/reference/activation.py.
 #include "vec.h"
 
 namespace shoal::SHOAL_ISA {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions (cross-correlations, as everywhere in the field). Twins: conv2d_forward, conv2d_backward in
-// engines/reference.py.
+// engines/reference/conv2d.py.
 //
 // A block of CHANNELS outputs × PIXELS neighbours in a row stays in registers; the kernel's rows that fall
 // outside the image are skipped, its columns outside read the zeros beside the image. Every output is one

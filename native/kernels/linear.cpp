@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fully connected layers. Twins: linear_forward, linear_backward in engines/reference.py.
+// Fully connected layers. Twins: linear_forward, linear_backward in engines/reference/linear.py.
 //
 // A block of outputs stays in registers while the inputs stream past; each weight is broadcast to all
 // examples. Every output is one chain of fused multiply-adds in the order of its inputs, so the size of

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loss, in three forms (losses.py). Twins: softmax_cross_entropy and log_of_softmax in engines/reference.py.
+// The loss, in three forms (losses.py). Twins: softmax_cross_entropy and log_of_softmax in engines/reference/loss.py.
 #include "vec.h"
 
 namespace shoal::SHOAL_ISA {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling. Twins: max_pool2d_forward, max_pool2d_backward, avg_pool2d_forward, avg_pool2d_backward in
-// engines/reference.py. Windows may overlap, leave pixels out and reach into padding.
+// engines/reference/pool2d.py. Windows may overlap, leave pixels out and reach into padding.
 #include "vec.h"
 
 namespace shoal::SHOAL_ISA {

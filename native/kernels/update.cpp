@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Optimizer steps over flat arrays whose length is a multiple of TILE. Twins: sgd_step, adam_step in
-// engines/reference.py; the formulas in words: optimizers.py. Padding has zero gradient and stays zero.
+// engines/reference/update.py; the formulas in words: optimizers.py. Padding has zero gradient and stays zero.
 #include "vec.h"
 
 namespace shoal::SHOAL_ISA {

@@ -2,7 +2,7 @@
 """The loss as frozen data: cross-entropy, and which of three ways to compute it a run trains with.
 
 The three are one function on paper and three in floating point; where each breaks is `probes/softmax.py`'s
-to say. The formulas stand once in NumPy (`engines/reference.py`) and once in C++ (`native/kernels/loss.cpp`).
+to say. The formulas stand once in NumPy (`engines/reference/loss.py`) and once in C++ (`native/kernels/loss.cpp`).
 """
 
 from typing import Literal

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optimizers and learning-rate schedules as frozen data, in order of increasing complexity.
 
-The formulas stand once in words here, once in NumPy (`engines/reference.py`) and once in C++
+The formulas stand once in words here, once in NumPy (`engines/reference/update.py`) and once in C++
 (`native/kernels/update.cpp`); names and conventions are PyTorch's. A schedule is a factor on ``lr``,
 a pure function of the step.
 """
