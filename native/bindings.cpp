@@ -35,9 +35,10 @@ void require(bool condition, const char* message) {
 // A NumPy array that owns what the vector held.
 template <typename T>
 nb::object to_numpy(std::vector<T>&& values) {
-  auto* kept = new std::vector<T>(std::move(values));
-  nb::capsule owner(kept, [](void* it) noexcept { delete static_cast<std::vector<T>*>(it); });
-  return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(kept->data(), {kept->size()}, owner));
+  auto kept = std::make_unique<std::vector<T>>(std::move(values));
+  nb::capsule owner(kept.get(), [](void* it) noexcept { delete static_cast<std::vector<T>*>(it); });
+  std::vector<T>& held = *kept.release();
+  return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(held.data(), {held.size()}, owner));
 }
 
 // A split of a data set; keeps the arrays alive.
@@ -95,9 +96,6 @@ class PySession {
     require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
     check_fit(training, *network);
     check_fit(validation, *network);
-    splits_.push_back(training);
-    splits_.push_back(validation);
-    sizes_.push_back(training.images.shape(0));
     shoal::RunPlan plan{network,
                         optimizer,
                         form,
@@ -106,13 +104,20 @@ class PySession {
                         validation.examples(scale, shift),
                         checked(indices, validation)};
     const int kept = optimizer.state_tensors();
-    return session_.add_run(std::move(plan), weights.data(), state(first, kept > 0, *network),
-                            state(second, kept > 1, *network), step);
+    const float *moment1 = state(first, kept > 0, *network), *moment2 = state(second, kept > 1, *network);
+    splits_.push_back({training, validation});
+    try {
+      return session_.add_run(std::move(plan), weights.data(), moment1, moment2, step);
+    } catch (...) {
+      splits_.pop_back();  // whose place is the run's number
+      throw;
+    }
   }
 
   void push(int run, Indices order, Rates rates) {
     shoal::Epoch epoch{{order.data(), order.data() + order.size()}, {rates.data(), rates.data() + rates.size()}};
-    for (const std::uint32_t index : epoch.order) require(index < sizes_.at(run), "an index is beyond the split");
+    const std::size_t size = splits_.at(run).training.images.shape(0);
+    for (const std::uint32_t index : epoch.order) require(index < size, "an index is beyond the split");
     session_.push(run, std::move(epoch));
   }
 
@@ -123,19 +128,17 @@ class PySession {
       result = session_.take(seconds);
     }
     if (!result) return nb::none();
-    if (!result->error.empty()) throw std::runtime_error(result->error);
     nb::dict out;
     out["run"] = result->run;
-    out["train_loss"] = result->training.score.loss;
-    out["train_accuracy"] = result->training.score.accuracy;
-    out["validation_loss"] = result->validation.loss;
-    out["validation_accuracy"] = result->validation.accuracy;
-    out["seconds"] = result->training.seconds;
-    out["diverged_at"] = result->training.diverged_at ? nb::cast(*result->training.diverged_at) : nb::none();
-    out["step_losses"] = to_numpy(std::move(result->training.step_losses));
-    out["weights"] = to_numpy(std::move(result->weights));
-    out["first"] = to_numpy(std::move(result->first));
-    out["second"] = to_numpy(std::move(result->second));
+    try {
+      if (result->error) std::rethrow_exception(result->error);
+      fill(out, *result);
+      out["error"] = nb::none();
+    } catch (const std::bad_alloc&) {  // concerns this run only: the caller learns which it was
+      out["error"] = "memory ran out";
+    } catch (const std::exception& failure) {
+      out["error"] = failure.what();
+    }
     return out;
   }
 
@@ -143,9 +146,25 @@ class PySession {
   void cancel() { session_.cancel(); }
 
  private:
-  std::vector<Split> splits_;
-  std::vector<std::size_t> sizes_;
-  shoal::Session session_;  // last, so that its threads end before what they read
+  static void fill(nb::dict& out, shoal::Result& result) {
+    out["train_loss"] = result.training.score.loss;
+    out["train_accuracy"] = result.training.score.accuracy;
+    out["validation_loss"] = result.validation.loss;
+    out["validation_accuracy"] = result.validation.accuracy;
+    out["seconds"] = result.training.seconds;
+    out["diverged_at"] = result.training.diverged_at ? nb::cast(*result.training.diverged_at) : nb::none();
+    out["step_losses"] = to_numpy(std::move(result.training.step_losses));
+    out["weights"] = to_numpy(std::move(result.weights));
+    out["first"] = to_numpy(std::move(result.first));
+    out["second"] = to_numpy(std::move(result.second));
+  }
+
+  struct Splits {
+    Split training, validation;
+  };
+
+  std::vector<Splits> splits_;  // of each run
+  shoal::Session session_;      // last, so that its threads end before what they read
 };
 
 nb::object predict(const std::shared_ptr<shoal::Network>& network, Floats weights, Images images, float scale,

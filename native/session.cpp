@@ -2,7 +2,6 @@
 #include "session.h"
 
 #include <cmath>
-#include <exception>
 
 namespace shoal {
 
@@ -35,9 +34,12 @@ int Session::add_run(RunPlan plan, const float* weights, const float* first, con
 }
 
 void Session::push(int run, Epoch epoch) {
+  std::list<Job> job;
+  job.push_back({.epoch = std::move(epoch), .result = {}});
   {
     const std::lock_guard lock(mutex_);
-    runs_.at(run)->waiting.push_back(std::move(epoch));
+    std::list<Job>& waiting = runs_.at(run)->waiting;
+    waiting.splice(waiting.end(), job);
   }
   work_.notify_one();
 }
@@ -46,7 +48,7 @@ std::optional<Result> Session::take(double seconds) {
   std::unique_lock lock(mutex_);
   done_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return !results_.empty(); });
   if (results_.empty()) return std::nullopt;
-  Result result = std::move(results_.front());
+  Result result = std::move(results_.front().result);
   results_.pop_front();
   return result;
 }
@@ -81,23 +83,24 @@ void Session::work() {
     if (cancelled_) return;
     Run* run = runs_[index].get();
     run->busy = true;
-    const Epoch epoch = std::move(run->waiting.front());
-    run->waiting.pop_front();
+    std::list<Job> taken;
+    taken.splice(taken.end(), run->waiting, run->waiting.begin());
     lock.unlock();
-    Result result;
+    auto& [epoch, result] = taken.front();
     try {
       result = train(*run, epoch, workspace);
     } catch (const Cancelled&) {
       return;
-    } catch (const std::exception& failure) {
+    } catch (...) {
       workspace.reset();
-      result.error = failure.what();
+      result.error = std::current_exception();
     }
+    epoch = {};
     lock.lock();
     result.run = index;
     run->busy = false;
-    run->ended = !result.error.empty() || result.training.diverged_at.has_value();
-    results_.push_back(std::move(result));
+    run->ended = result.error != nullptr || result.training.diverged_at.has_value();
+    results_.splice(results_.end(), taken);
     done_.notify_one();
   }
 }

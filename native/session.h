@@ -8,11 +8,11 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
+#include <exception>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -41,7 +41,7 @@ struct Result {
   Score validation;
   // PyTorch's layout; empty where the optimizer keeps no such state.
   std::vector<float> weights, first, second;
-  std::string error;  // what went wrong inside the thread, such as memory running out
+  std::exception_ptr error;  // what went wrong inside the thread: memory ran out
 };
 
 class Session {
@@ -62,10 +62,17 @@ class Session {
   void cancel();
 
  private:
+  // An epoch and what comes of it. Jobs move from list to list whole: handing over a result takes no memory,
+  // and so cannot fail where memory has just run out.
+  struct Job {
+    Epoch epoch;
+    Result result;
+  };
+
   struct Run {
     RunPlan plan;
     State state;
-    std::deque<Epoch> waiting;
+    std::list<Job> waiting;
     bool busy = false, ended = false;
   };
 
@@ -78,7 +85,7 @@ class Session {
   std::mutex mutex_;
   std::condition_variable work_, done_;
   std::vector<std::unique_ptr<Run>> runs_;
-  std::deque<Result> results_;
+  std::list<Job> results_;
   std::atomic<bool> cancelled_{false};
   std::vector<std::thread> threads_;
 };

@@ -32,6 +32,7 @@ class Split:
 
 class Result(TypedDict):
     run: int
+    error: str | None  # what went wrong; the rest is missing then
     train_loss: float
     train_accuracy: float
     validation_loss: float

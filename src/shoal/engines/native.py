@@ -34,6 +34,8 @@ MOST_THREADS = 1024
 FORMS = {"log-sum-exp": _native.Form.LOG_SUM_EXP, "shifted": _native.Form.SHIFTED, "naive": _native.Form.NAIVE}
 AHEAD = 2
 """Epochs of a run that wait in the session, so that no thread waits for Python."""
+OUT_OF_MEMORY = "memory ran out"
+LESS_MEMORY = "Use fewer threads, which train fewer runs at once, or a smaller model."
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -71,36 +73,88 @@ class NativeEngine:
     def train(
         self, runs: Sequence[Run], data: Mapping[str, Dataset], *, resume: Mapping[Run, Checkpoint] | None = None
     ) -> Iterator[EpochRecord]:
-        """See `Engine.train`."""
-        session = _open(self.threads, self.instruction_set)
-        networks: dict[Model, _native.Network] = {}
-        waiting = iter(runs)
-        flights: dict[int, _Flight] = {}
+        """See `Engine.train`. A run for which memory runs out disturbs nobody: those beside it are finished first.
+
+        Raises:
+            EngineError: memory ran out; no further run was begun.
+        """
         try:
-            while True:
-                for run in islice(waiting, 2 * self.threads + 2 - len(flights)):
-                    network = networks.setdefault(run.config.model, _network(run.config.model))
-                    flight = _Flight(session, network, run, data, (resume or {}).get(run))
-                    flights[flight.index] = flight
-                if not flights:
-                    return
-                result = _take(session)
-                if result is not None:
-                    flight = flights[result["run"]]
-                    yield flight.land(result)
-                    if flight.finished:
-                        del flights[flight.index]
-                        session.forget(flight.index)
-        finally:
-            session.cancel()
+            session = _open(self.threads, self.instruction_set)
+            crowd = _Crowd(session, runs, data, resume or {}, most=2 * self.threads + 2)
+            try:
+                while crowd.begin():
+                    record = crowd.take()
+                    if record is not None:
+                        yield record
+            finally:
+                session.cancel()
+        except MemoryError:
+            raise EngineError(f"memory ran out while {self.threads} threads trained. {LESS_MEMORY}") from None
+        for run, reason in crowd.lost.items():
+            raise EngineError(f"{run.config.model.name}, seed {run.seed}: {reason} in training. {LESS_MEMORY}")
 
     def predict(self, model: Model, tensors: Tensors, images: np.ndarray, config: Config, data: Dataset) -> np.ndarray:
         """See `Engine.predict`."""
         check_images(model, images)
         scale, shift = scaling(config, data)
         given = _flat(model, tensors), np.ascontiguousarray(images), float(scale), float(shift)
-        logits = _native.predict(_network(model), *given, self.instruction_set)
+        try:
+            logits = _native.predict(_network(model), *given, self.instruction_set)
+        except MemoryError:
+            raise EngineError(
+                f"{model.name}: memory ran out for {len(images)} images. Predict fewer at once."
+            ) from None
         return np.asarray(logits).reshape(len(images), model.classes)
+
+
+class _Crowd:
+    """The runs of one session: begins them while there is room, turns what they give into records, and lets go of
+    those that are finished or for which memory ran out."""
+
+    def __init__(
+        self,
+        session: "_native.Session",
+        runs: Sequence[Run],
+        data: Mapping[str, Dataset],
+        resume: Mapping[Run, Checkpoint],
+        most: int,
+    ) -> None:
+        self.session, self.data, self.resume, self.most = session, data, resume, most
+        self.waiting = iter(runs)
+        self.networks: dict[Model, _native.Network] = {}
+        self.flights: dict[int, _Flight] = {}
+        self.lost: dict[Run, str] = {}
+        """Runs that failed, and why. After the first no other is begun."""
+
+    def begin(self) -> bool:
+        """Begin as many runs as there is room for. Is any in flight?"""
+        for run in islice(self.waiting, self.most - len(self.flights)) if not self.lost else ():
+            try:
+                network = self.networks.setdefault(run.config.model, _network(run.config.model))
+                flight = _Flight(self.session, network, run, self.data, self.resume.get(run))
+                self.flights[flight.index] = flight
+            except MemoryError:
+                self.lost[run] = OUT_OF_MEMORY
+                break
+        return bool(self.flights)
+
+    def take(self) -> EpochRecord | None:
+        """The next record; none after a tenth of a second, so that Ctrl-C is heard, or where a run is lost."""
+        result = self.session.take(0.1)
+        if result is None or result["run"] not in self.flights:
+            return None
+        flight, record = self.flights[result["run"]], None
+        try:
+            if reason := result.get("error"):
+                self.lost[flight.run] = reason
+            else:
+                record = flight.land(result)
+        except MemoryError:
+            self.lost[flight.run] = OUT_OF_MEMORY
+        if record is None or flight.finished:
+            del self.flights[flight.index]
+            self.session.forget(flight.index)
+        return record
 
 
 class _Flight:
@@ -185,16 +239,8 @@ class _Flight:
 def _open(threads: int, instruction_set: str) -> "_native.Session":
     try:
         return _native.Session(threads, instruction_set)
-    except RuntimeError as reason:
+    except (RuntimeError, MemoryError) as reason:
         raise EngineError(f"{threads} threads could not be started: {reason}. Use fewer.") from None
-
-
-def _take(session: "_native.Session") -> "_native.Result | None":
-    """The next result, or None after a tenth of a second, so that Ctrl-C is heard."""
-    try:
-        return session.take(0.1)
-    except RuntimeError as reason:
-        raise EngineError(f"a training thread failed: {reason}. With fewer threads less memory is needed.") from None
 
 
 def _network(model: Model) -> "_native.Network":
