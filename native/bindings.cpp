@@ -4,7 +4,6 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -89,9 +88,11 @@ class PySession {
  public:
   PySession(int threads, const std::string& kernels) : session_(threads, shoal::choose_kernels(kernels)) {}
 
-  int add_run(std::shared_ptr<shoal::Network> network, const shoal::Optimizer& optimizer, shoal::Form form,
-              int batch_size, const Split& training, const Split& validation, Indices indices, float scale, float shift,
-              Floats weights, std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
+  // The network comes as a handle: a shared_ptr would be made where nanobind lets no exception through.
+  int add_run(nb::handle_t<shoal::Network> handle, const shoal::Optimizer& optimizer, shoal::Form form, int batch_size,
+              const Split& training, const Split& validation, Indices indices, float scale, float shift, Floats weights,
+              std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
+    const shoal::Network* network = nb::inst_ptr<shoal::Network>(handle);
     require(batch_size >= 1, "batch_size must be at least 1");
     require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
     check_fit(training, *network);
@@ -105,18 +106,18 @@ class PySession {
                         checked(indices, validation)};
     const int kept = optimizer.state_tensors();
     const float *moment1 = state(first, kept > 0, *network), *moment2 = state(second, kept > 1, *network);
-    splits_.push_back({training, validation});
+    kept_.push_back({nb::borrow(handle), training, validation});
     try {
       return session_.add_run(std::move(plan), weights.data(), moment1, moment2, step);
     } catch (...) {
-      splits_.pop_back();  // whose place is the run's number
+      kept_.pop_back();  // whose place is the run's number
       throw;
     }
   }
 
   void push(int run, Indices order, Rates rates) {
     shoal::Epoch epoch{{order.data(), order.data() + order.size()}, {rates.data(), rates.data() + rates.size()}};
-    const std::size_t size = splits_.at(run).training.images.shape(0);
+    const std::size_t size = kept_.at(run).training.images.shape(0);
     for (const std::uint32_t index : epoch.order) require(index < size, "an index is beyond the split");
     session_.push(run, std::move(epoch));
   }
@@ -159,29 +160,30 @@ class PySession {
     out["second"] = to_numpy(std::move(result.second));
   }
 
-  struct Splits {
+  struct Kept {
+    nb::object network;
     Split training, validation;
   };
 
-  std::vector<Splits> splits_;  // of each run
-  shoal::Session session_;      // last, so that its threads end before what they read
+  std::vector<Kept> kept_;  // of each run
+  shoal::Session session_;  // last, so that its threads end before what they read
 };
 
-nb::object predict(const std::shared_ptr<shoal::Network>& network, Floats weights, Images images, float scale,
-                   float shift, const std::string& kernel_name) {
-  require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
-  check_shape(images, *network);
+nb::object predict(const shoal::Network& network, Floats weights, Images images, float scale, float shift,
+                   const std::string& kernel_name) {
+  require(weights.size() == static_cast<std::size_t>(network.plain_parameters()), "weights have a wrong size");
+  check_shape(images, network);
   const std::int64_t count = static_cast<std::int64_t>(images.shape(0));
-  std::vector<float> logits(count * network->classes());
+  std::vector<float> logits(count * network.classes());
   if (count > 0) {
     const shoal::Kernels& kernels = shoal::choose_kernels(kernel_name);
     const shoal::Examples examples{images.data(), nullptr, static_cast<std::int64_t>(images.size()) / count, scale,
                                    shift};
     nb::gil_scoped_release release;
-    shoal::Buffer packed(network->parameters());
-    network->from_plain(weights.data(), packed.data());
+    shoal::Buffer packed(network.parameters());
+    network.from_plain(weights.data(), packed.data());
     const std::atomic<bool> cancelled{false};
-    shoal::Workspace workspace(*network, kernels, cancelled);
+    shoal::Workspace workspace(network, kernels, cancelled);
     shoal::predict(workspace, kernels, packed.data(), examples, count, logits.data());
   }
   return to_numpy(std::move(logits));

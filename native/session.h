@@ -21,7 +21,7 @@
 namespace shoal {
 
 struct RunPlan {
-  std::shared_ptr<const Network> network;
+  const Network* network;  // must outlive the session, as the examples must
   Optimizer optimizer;
   Form form;  // of the loss while training
   int batch_size;

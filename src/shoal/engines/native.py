@@ -239,7 +239,8 @@ class _Flight:
 def _open(threads: int, instruction_set: str) -> "_native.Session":
     try:
         return _native.Session(threads, instruction_set)
-    except (RuntimeError, MemoryError) as reason:
+    except (RuntimeError, MemoryError) as error:
+        reason = OUT_OF_MEMORY if isinstance(error, MemoryError) else error
         raise EngineError(f"{threads} threads could not be started: {reason}. Use fewer.") from None
 
 
