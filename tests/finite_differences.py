@@ -41,26 +41,38 @@ def assert_gradient(
     assert off <= allowed, f"off by {off:.2g} of {np.abs(numeric).max():.2g}, allowed {allowed:.2g}"
 
 
-def assert_layer_gradients(layer: models.Layer, inp: np.ndarray, backward: Backward, step: float = STEP) -> None:
-    """Check ``backward(layer, dout, inp, out, weight)`` of one layer: dinp, and dweight and dbias where it has them.
+def assert_layer_gradients(
+    layer: models.Layer, inp: np.ndarray, backward: Backward, step: float = STEP, training: bool = True
+) -> None:
+    """Check ``backward(layer, dout, inp, out, by)`` of one layer: dinp, and dweight and dbias where it has them.
 
     The loss is a random weighing of the outputs, so that no two of them can be mistaken for each other.
     """
-    random = np.random.default_rng(1)
-    weight, bias = reference.NOTHING, reference.NOTHING
-    if layer.parameters():
-        weight, bias = (random.normal(size=parameter.shape) for parameter in layer.parameters())
-    out = reference.layer_forward(layer, inp, weight, bias)
-    dout = random.normal(size=out.shape)
+    by = drawn_operands(layer, inp.shape, training)
+    out = reference.layer_forward(layer, inp, by)
+    dout = np.random.default_rng(2).normal(size=out.shape)
 
     def loss(_: np.ndarray) -> float:
-        return float((dout * reference.layer_forward(layer, inp, weight, bias)).sum())
+        return float((dout * reference.layer_forward(layer, inp, by)).sum())
 
-    learnt = [weight, bias] if layer.parameters() else []
-    claims = backward(layer, dout, inp, out, weight)
-    assert len(claims) == 1 + len(learnt), f"{len(claims)} gradients instead of {1 + len(learnt)}"
-    for claimed, at in zip(claims, [inp, *learnt], strict=True):
+    moving = [inp, *(at for at in (by.weight, by.bias, by.earlier) if at.size)]
+    claims = backward(layer, dout, inp, out, by)
+    assert len(claims) == len(moving), f"{len(claims)} gradients instead of {len(moving)}"
+    for claimed, at in zip(claims, moving, strict=True):
         assert_gradient(loss, at, claimed, step)
+
+
+def drawn_operands(layer: models.Layer, shape: tuple[int, ...], training: bool = True) -> reference.Operands:
+    """Whatever the layer works with, drawn: weights, running statistics, what is added, who is dropped."""
+    random = np.random.default_rng(1)
+    named = {one.name: random.normal(size=one.shape) for one in (*layer.parameters(), *layer.buffers())}
+    if layer.buffers():
+        named["running_var"] **= 2
+    if isinstance(layer, models.Add):
+        named["earlier"] = random.normal(size=shape)
+    if isinstance(layer, models.Dropout):
+        named["mask"] = random.integers(0, 65536, shape) >= layer.threshold
+    return reference.Operands(**named, training=training)
 
 
 def spread(*shape: int) -> np.ndarray:

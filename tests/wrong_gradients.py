@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shoal.engines import reference
+from shoal.engines.reference import Operands
 from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sigmoid, Tanh
 
 
@@ -18,9 +19,9 @@ class Mistake(NamedTuple):
     backward: Callable[..., tuple[np.ndarray, ...]]
 
 
-def right(layer: Layer, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, weight: np.ndarray) -> tuple:
+def right(layer: Layer, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """The backward pass that is meant."""
-    return reference.layer_backward(layer, dout, inp, out, weight)
+    return reference.layer_backward(layer, dout, inp, out, by)
 
 
 def changed(position: int, change: Callable[[np.ndarray], np.ndarray]) -> Callable[..., tuple[np.ndarray, ...]]:
@@ -34,42 +35,42 @@ def changed(position: int, change: Callable[[np.ndarray], np.ndarray]) -> Callab
     return backward
 
 
-def max_pool_to_last(layer: MaxPool2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, weight: np.ndarray) -> tuple:
+def max_pool_to_last(layer: MaxPool2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """Gives the gradient to the last value of each window, not to the largest."""
     seen = np.zeros((*dout.shape, layer.kernel_size, layer.kernel_size))
     seen[..., -1, -1] = dout
     return (reference.fold(seen, inp.shape, layer.step, layer.padding),)
 
 
-def average_of_max(layer: MaxPool2d, dout: np.ndarray, inp: np.ndarray, *_: np.ndarray) -> tuple:
+def average_of_max(layer: MaxPool2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """Spreads the gradient of max pooling over the window."""
     return (reference.avg_pool2d_backward(dout, inp, layer.kernel_size, layer.step, layer.padding),)
 
 
-def max_pool_assigns(layer: MaxPool2d, dout: np.ndarray, inp: np.ndarray, *_: np.ndarray) -> tuple:
+def max_pool_assigns(layer: MaxPool2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """Overwrites instead of adding where windows overlap."""
-    (dinp,) = right(layer, dout, inp, _[0], _[1])
-    (hits,) = right(layer, np.ones_like(dout), inp, _[0], _[1])
+    (dinp,) = right(layer, dout, inp, out, by)
+    (hits,) = right(layer, np.ones_like(dout), inp, out, by)
     return (dinp / np.maximum(hits, 1),)
 
 
-def no_padding(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, weight: np.ndarray) -> tuple:
+def no_padding(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """Shifts the input by the padding when it makes the weight gradient."""
     shifted = np.roll(inp, (layer.padding, layer.padding), axis=(2, 3))
-    return right(layer, dout, shifted, out, weight)
+    return right(layer, dout, shifted, out, by)
 
 
-def stride_one(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, weight: np.ndarray) -> tuple:
+def stride_one(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """Forgets the stride: pairs each output with the window it would have at stride 1."""
     seen = reference.windows(inp, layer.kernel_size, 1, layer.padding)[:, :, : dout.shape[2], : dout.shape[3]]
-    dinp, _, dbias = right(layer, dout, inp, out, weight)
+    dinp, _, dbias = right(layer, dout, inp, out, by)
     return dinp, np.tensordot(dout, seen, axes=((0, 2, 3), (0, 2, 3))), dbias
 
 
-def flipped_kernel(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, weight: np.ndarray) -> tuple:
+def flipped_kernel(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
     """Convolves instead of correlating on the way back."""
-    dinp, _, _ = right(layer, dout, inp, out, weight[:, :, ::-1, ::-1])
-    return dinp, *right(layer, dout, inp, out, weight)[1:]
+    dinp, _, _ = right(layer, dout, inp, out, by._replace(weight=by.weight[:, :, ::-1, ::-1]))
+    return dinp, *right(layer, dout, inp, out, by)[1:]
 
 
 LINEAR, LINEAR_BATCH = Linear(5, 4), (3, 5)
@@ -81,12 +82,14 @@ MISTAKES = {
     "linear: sign of dinp": Mistake(LINEAR, LINEAR_BATCH, changed(0, np.negative)),
     "linear: sign of dweight": Mistake(LINEAR, LINEAR_BATCH, changed(1, np.negative)),
     "linear: dweight transposed": Mistake(SQUARE, SQUARE_BATCH, changed(1, np.transpose)),
-    "linear: weight not transposed": Mistake(SQUARE, SQUARE_BATCH, lambda s, d, i, o, w: right(s, d, i, o, w.T)),
+    "linear: weight not transposed": Mistake(
+        SQUARE, SQUARE_BATCH, lambda s, d, i, o, by: right(s, d, i, o, by._replace(weight=by.weight.T))
+    ),
     "linear: dbias missing": Mistake(LINEAR, LINEAR_BATCH, changed(2, np.zeros_like)),
     "linear: dbias is a mean": Mistake(LINEAR, LINEAR_BATCH, changed(2, lambda dbias: dbias / 3)),
     "linear: dweight is a mean": Mistake(LINEAR, LINEAR_BATCH, changed(1, lambda dweight: dweight / 3)),
     "linear: last example left out": Mistake(
-        LINEAR, LINEAR_BATCH, lambda s, d, i, o, w: (d @ w, d[:-1].T @ i[:-1], d.sum(axis=0))
+        LINEAR, LINEAR_BATCH, lambda s, d, i, o, by: (d @ by.weight, d[:-1].T @ i[:-1], d.sum(axis=0))
     ),
     "linear: dinp off by one row": Mistake(LINEAR, LINEAR_BATCH, changed(0, lambda dinp: np.roll(dinp, 1, axis=0))),
     "linear: one part in a million": Mistake(LINEAR, LINEAR_BATCH, changed(1, lambda dweight: dweight * (1 + 1e-6))),
@@ -98,7 +101,7 @@ MISTAKES = {
     "conv: stride forgotten": Mistake(CONV, CONV_BATCH, stride_one),
     "conv: dinp off by one column": Mistake(CONV, CONV_BATCH, changed(0, lambda dinp: np.roll(dinp, 1, axis=3))),
     "conv: dbias of one place only": Mistake(
-        CONV, CONV_BATCH, lambda s, d, i, o, w: (*right(s, d, i, o, w)[:2], d[:, :, 0, 0].sum(axis=0))
+        CONV, CONV_BATCH, lambda s, d, i, o, by: (*right(s, d, i, o, by)[:2], d[:, :, 0, 0].sum(axis=0))
     ),
     "max pool: to the last of the window": Mistake(OVERLAPPING, POOL_BATCH, max_pool_to_last),
     "max pool: spread over the window": Mistake(OVERLAPPING, POOL_BATCH, average_of_max),
@@ -106,16 +109,16 @@ MISTAKES = {
     "average pool: not divided by the area": Mistake(AvgPool2d(2), (2, 2, 4, 5), changed(0, lambda dinp: dinp * 4)),
     "average pool: divided by the width": Mistake(AvgPool2d(2), (2, 2, 4, 5), changed(0, lambda dinp: dinp * 2)),
     "flatten: channels last": Mistake(
-        Flatten(), (2, 3, 2, 2), lambda s, d, i, o, w: (np.moveaxis(d.reshape(2, 2, 2, 3), 3, 1),)
+        Flatten(), (2, 3, 2, 2), lambda s, d, i, o, by: (np.moveaxis(d.reshape(2, 2, 2, 3), 3, 1),)
     ),
-    "relu: passes everything": Mistake(ReLU(), (3, 7), lambda s, d, i, o, w: (d,)),
-    "relu: passes the negative side": Mistake(ReLU(), (3, 7), lambda s, d, i, o, w: (d * (i < 0),)),
-    "relu: multiplies by its output": Mistake(ReLU(), (3, 7), lambda s, d, i, o, w: (d * o,)),
-    "sigmoid: 1 - out forgotten": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, w: (d * o,)),
-    "sigmoid: input in place of output": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, w: (d * i * (1 - i),)),
-    "sigmoid: dout forgotten": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, w: (o * (1 - o),)),
-    "tanh: square forgotten": Mistake(Tanh(), (3, 7), lambda s, d, i, o, w: (d * (1 - o),)),
-    "tanh: derivative of the sigmoid": Mistake(Tanh(), (3, 7), lambda s, d, i, o, w: (d * o * (1 - o),)),
+    "relu: passes everything": Mistake(ReLU(), (3, 7), lambda s, d, i, o, by: (d,)),
+    "relu: passes the negative side": Mistake(ReLU(), (3, 7), lambda s, d, i, o, by: (d * (i < 0),)),
+    "relu: multiplies by its output": Mistake(ReLU(), (3, 7), lambda s, d, i, o, by: (d * o,)),
+    "sigmoid: 1 - out forgotten": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, by: (d * o,)),
+    "sigmoid: input in place of output": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, by: (d * i * (1 - i),)),
+    "sigmoid: dout forgotten": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, by: (o * (1 - o),)),
+    "tanh: square forgotten": Mistake(Tanh(), (3, 7), lambda s, d, i, o, by: (d * (1 - o),)),
+    "tanh: derivative of the sigmoid": Mistake(Tanh(), (3, 7), lambda s, d, i, o, by: (d * o * (1 - o),)),
 }
 
 

@@ -30,14 +30,22 @@ if TYPE_CHECKING:
     )
     from shoal.losses import CrossEntropy
     from shoal.models import (
+        GELU,
+        Add,
         AvgPool2d,
+        BatchNorm1d,
+        BatchNorm2d,
         Conv2d,
+        Dropout,
         Flatten,
+        GlobalAvgPool2d,
+        LeakyReLU,
         Linear,
         MaxPool2d,
         Model,
         ReLU,
         Sigmoid,
+        SiLU,
         Tanh,
         kaiming_uniform,
         lenet,
@@ -66,8 +74,9 @@ _ROOMS = {
     "errors": "DataError DataMissing EngineError ModelError ShoalError StoreError StoreLocked StoreTooNew StudyError "
     "UsageError",
     "losses": "CrossEntropy",
-    "models": "AvgPool2d Conv2d Flatten Linear MaxPool2d Model ReLU Sigmoid Tanh kaiming_uniform lenet mlp normal "
-    "pytorch_default softmax_regression xavier_uniform",
+    "models": "Add AvgPool2d BatchNorm1d BatchNorm2d Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU Linear "
+    "MaxPool2d Model ReLU SiLU Sigmoid Tanh kaiming_uniform lenet mlp normal pytorch_default "
+    "softmax_regression xavier_uniform",
     "optimizers": "Adam AdamW Constant Cosine Exponential SGD StepDecay WarmUp",
     "results": "StoredResults",
     "runner": "run",
@@ -77,10 +86,14 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = [
+    "GELU",
     "SGD",
     "Adam",
     "AdamW",
+    "Add",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Chosen",
     "Claim",
     "Config",
@@ -92,10 +105,13 @@ __all__ = [
     "DataError",
     "DataMissing",
     "Dataset",
+    "Dropout",
     "EngineError",
     "Exponential",
     "Flatten",
+    "GlobalAvgPool2d",
     "Grid",
+    "LeakyReLU",
     "Linear",
     "MaxPool2d",
     "Model",
@@ -105,6 +121,7 @@ __all__ = [
     "ReferenceEngine",
     "Run",
     "ShoalError",
+    "SiLU",
     "Sigmoid",
     "StepDecay",
     "Store",

@@ -8,6 +8,7 @@ configs share their draws (common random numbers); two seeds share nothing.
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -17,9 +18,13 @@ from shoal.models import Init, Model, Normal
 
 def bits(count: int, purpose: str, seed: int, index: int = 0) -> np.ndarray:
     """uint64 (count,): the stream's first ``count`` words."""
+    return np.random.Philox(key=_key(purpose, seed, index)).random_raw(count)
+
+
+def _key(purpose: str, seed: int, index: int) -> int:
+    """128 bits: the key of the generator behind the stream of that name."""
     name = f"shoal/{purpose}/{seed}/{index}".encode()
-    key = int.from_bytes(hashlib.sha256(name).digest()[:16], "little")
-    return np.random.Philox(key=key).random_raw(count)
+    return int.from_bytes(hashlib.sha256(name).digest()[:16], "little")
 
 
 def uniforms(count: int, purpose: str, seed: int, index: int = 0) -> np.ndarray:
@@ -56,17 +61,39 @@ def holdout(count: int, held: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def initial_weights(model: Model, init: Init, seed: int) -> dict[str, np.ndarray]:
-    """The weights a run of this seed begins with: parameter name to float32 array in PyTorch's layout.
+    """The weights and buffers a run of this seed begins with: name to float32 array in PyTorch's layout.
 
-    The underlying draws of a parameter are keyed by its position among the model's parameters, so models
-    with equal shapes begin equal, and different `init` rules stretch the same draws.
+    The underlying draws of a parameter are keyed by its position among those of the model that are drawn, so models
+    with equal shapes begin equal, with and without batch normalisation, and different `init` rules stretch the same
+    draws.
     """
     weights = {}
-    for index, parameter in enumerate(model.parameters()):
+    drawn = (parameter for parameter in model.parameters() if parameter.start is None)
+    for index, parameter in enumerate(drawn):
         if isinstance(init, Normal):
             draws = np.zeros(parameter.size) if parameter.is_bias else normals(parameter.size, "weights", seed, index)
             values = init.std * draws
         else:
             values = init.bound(parameter) * (2 * uniforms(parameter.size, "weights", seed, index) - 1)
         weights[parameter.name] = values.astype(np.float32).reshape(parameter.shape)
-    return weights
+    tensors = (*model.parameters(), *model.buffers())
+    weights |= {one.name: np.full(one.shape, one.start, np.float32) for one in tensors if one.start is not None}
+    return {one.name: weights[one.name] for one in tensors}
+
+
+def dropout_words(seed: int, layer: int, epoch: int, places: Sequence[int] | np.ndarray, units: int) -> np.ndarray:
+    """What decides who is dropped: uint16 (len(places), units), one word a unit, channel-major.
+
+    The words of one example in one epoch at one layer are a stretch of a stream of their own, so they depend neither
+    on the minibatch that the example is in nor on who computes it.
+
+    Args:
+        layer: index of the `Dropout` among the model's layers.
+        epoch: epochs done before this one.
+        places: where in the epoch's order the examples stand, 0 for its first.
+    """
+    key, blocks = _key("dropout", seed, layer), -(-units // 16)
+    words = np.empty((len(places), blocks * 4), "<u8")
+    for row, place in zip(words, places, strict=True):
+        row[:] = np.random.Philox(key=key, counter=[0, int(place), epoch, 0]).random_raw(blocks * 4)
+    return words.view("<u2")[:, :units]

@@ -7,6 +7,7 @@ An engine trains runs and yields records. It knows nothing of stores, studies or
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from shoal import streams
 from shoal.data import Dataset
 from shoal.errors import EngineError
-from shoal.models import Model, show
+from shoal.models import BatchNormSpec, Model, describe, show
 from shoal.study import Config, Run
 
 Tensors = Mapping[str, np.ndarray]
@@ -131,7 +132,23 @@ def dataset_for(config: Config, data: Mapping[str, Dataset]) -> Dataset:
             f"{config.model.name} tells {config.model.classes} classes apart, but {dataset.name} has "
             f"{len(dataset.classes)}. Use classes={len(dataset.classes)}."
         )
+    _check_minibatches(config, dataset)
     return dataset
+
+
+def _check_minibatches(config: Config, dataset: Dataset) -> None:
+    """Raise `EngineError` if batch normalisation would meet a single value in a minibatch: it has no variance."""
+    count = len(dataset.train) - config.holdout
+    if count < 1 or (count - 1) % config.batch_size:
+        return
+    for number, (layer, shape) in enumerate(zip(config.model.layers, config.model.shapes(), strict=False), start=1):
+        if isinstance(layer, BatchNormSpec) and prod(shape[1:]) == 1:
+            others = (size for size in range(config.batch_size + 1, count + 1) if (count - 1) % size)
+            raise EngineError(
+                f"{describe(layer)}, layer {number} of {config.model.name}, needs at least two values a minibatch, but "
+                f"of {count} images in minibatches of {config.batch_size} the last has one image. "
+                f"Use batch_size={next(others, 2)}{' and more than one image' if count == 1 else ''}."
+            )
 
 
 def check_images(model: Model, images: np.ndarray) -> None:

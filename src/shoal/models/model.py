@@ -7,17 +7,21 @@ from typing import ClassVar, NamedTuple, Self, TypeVar
 
 from shoal.errors import ModelError, UsageError
 from shoal.models.layers import (
+    GELU,
+    Add,
     AvgPool2d,
     Conv2d,
     Count,
     Flatten,
     Layer,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     Parameter,
     ReLU,
     Shape,
     Sigmoid,
+    SiLU,
     Tanh,
     describe,
     show,
@@ -92,7 +96,10 @@ class Model(Spec, frozen=True):
         """The input shape, then the shape after each layer: ``len(layers) + 1`` shapes."""
         shapes: list[Shape] = [tuple(self.input_shape)]
         for number, layer in enumerate(self.layers, start=1):
-            shapes.append(layer.output_shape(shapes[-1], f"layer {number} of {self.name}"))
+            where = f"layer {number} of {self.name}"
+            if isinstance(layer, Add):
+                layer.check_shapes(shapes, where)
+            shapes.append(layer.output_shape(shapes[-1], where))
         return tuple(shapes)
 
     @property
@@ -102,11 +109,11 @@ class Model(Spec, frozen=True):
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Every parameter in order, named as in the state dict of the same `nn.Sequential`: ``"0.weight"``."""
-        return tuple(
-            parameter._replace(name=f"{index}.{parameter.name}")
-            for index, layer in enumerate(self.layers)
-            for parameter in layer.parameters()
-        )
+        return _numbered(layer.parameters() for layer in self.layers)
+
+    def buffers(self) -> tuple[Parameter, ...]:
+        """What is kept beside the parameters and changes without being learnt: ``"3.running_mean"``."""
+        return _numbered(layer.buffers() for layer in self.layers)
 
     @property
     def parameter_count(self) -> int:
@@ -144,7 +151,14 @@ class Model(Spec, frozen=True):
 
 # ---- the models of the report -------------------------------------------------------------------------
 
-ACTIVATIONS: dict[str, Layer] = {"relu": ReLU(), "sigmoid": Sigmoid(), "tanh": Tanh()}
+ACTIVATIONS: dict[str, Layer] = {
+    "relu": ReLU(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "leaky_relu": LeakyReLU(),
+    "gelu": GELU(),
+    "silu": SiLU(),
+}
 POOLINGS: dict[str, type[MaxPool2d] | type[AvgPool2d]] = {"avg": AvgPool2d, "max": MaxPool2d}
 
 
@@ -164,7 +178,7 @@ def mlp(
 
     Args:
         hidden: units of each hidden layer.
-        activation: "relu", "sigmoid" or "tanh", after every hidden layer.
+        activation: "relu", "sigmoid", "tanh", "leaky_relu", "gelu" or "silu", after every hidden layer.
     """
     act = _choice("activation", activation, ACTIVATIONS)
     layers: list[Layer] = [Flatten()]
@@ -186,7 +200,7 @@ def lenet(
     """LeNet-5 as in Dive into Deep Learning: two convolutions with pooling, then 120, 84 and the classes.
 
     Args:
-        activation: "sigmoid" (the original), "relu" or "tanh".
+        activation: "sigmoid" (the original), or any other that `mlp` takes.
         pooling: "avg" (the original) or "max".
 
     Source: LeCun, Bottou, Bengio, Haffner 1998, without the sparse connections and Gaussian output.
@@ -204,6 +218,13 @@ def lenet(
         Linear(84, classes),
     )
     return Model(layers, input_shape, name=f"LeNet {activation}+{pooling}")
+
+
+def _numbered(layers: Iterable[tuple[Parameter, ...]]) -> tuple[Parameter, ...]:
+    """The tensors of all layers, each with its layer's index before its name."""
+    return tuple(
+        tensor._replace(name=f"{index}.{tensor.name}") for index, layer in enumerate(layers) for tensor in layer
+    )
 
 
 def _choice(what: str, value: str, choices: dict[str, T]) -> T:

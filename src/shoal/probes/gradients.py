@@ -2,7 +2,8 @@
 """What the gradient and the curvature of a loss are at given weights, in float64 by the reference engine.
 
 Images are uint8 (n, channels, height, width) and are scaled on the way, a block at a time, so that a whole
-training split may be given. Nothing here changes a weight.
+training split may be given. Networks are taken as in evaluation: nothing is dropped, and batch normalisation goes
+by its running statistics. Nothing here changes a weight.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -248,7 +249,7 @@ def _blocks(images: np.ndarray, labels: np.ndarray, scaling: Scaling) -> Iterato
 
 
 def _double(model: Model, tensors: Tensors) -> dict[str, np.ndarray]:
-    return {parameter.name: np.asarray(tensors[parameter.name], np.float64) for parameter in model.parameters()}
+    return {one.name: np.asarray(tensors[one.name], np.float64) for one in (*model.parameters(), *model.buffers())}
 
 
 def _flat(tensors: Tensors) -> np.ndarray:
@@ -256,7 +257,7 @@ def _flat(tensors: Tensors) -> np.ndarray:
 
 
 def _moved(model: Model, tensors: Tensors, by: np.ndarray) -> dict[str, np.ndarray]:
-    moved, start = {}, 0
+    moved, start = dict(tensors), 0
     for parameter in model.parameters():
         moved[parameter.name] = tensors[parameter.name] + by[start : start + parameter.size].reshape(parameter.shape)
         start += parameter.size

@@ -9,7 +9,7 @@ top and are reported as a kind of their own, the workspace.
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import compress
 from math import prod
 from typing import TypedDict
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from shoal import streams
 from shoal.engines import Tensors, reference
-from shoal.models import Flatten, Model, XavierUniform
+from shoal.models import Dropout, Flatten, Layer, Model, XavierUniform
 from shoal.optimizers import Optimizer
 
 IMAGES = 32
@@ -28,12 +28,14 @@ class Ledger(TypedDict):
     """Bytes by kind, at the moment when most is kept."""
 
     parameters: int
+    """Those of a batch normalisation's running statistics too."""
     gradients: int
     """One number for each parameter; none in prediction."""
     optimizer_state: int
     """One or two numbers for each parameter, as the optimizer asks; none in prediction."""
     activations: int
-    """Training: all layers' outputs, which the backward pass needs. Prediction: the largest output and its input."""
+    """Training: all layers' outputs, which the backward pass needs, and a byte for each unit of a `Dropout`.
+    Prediction: the largest output, its input, and what an `Add` still waits for."""
     input: int
     """The minibatch as floats."""
     total: int
@@ -46,12 +48,11 @@ def ledger(model: Model, batch_size: int, optimizer: Optimizer | None = None, it
         batch_size: images at once.
         itemsize: bytes a number: 4 for float32, 8 for float64.
     """
-    outputs = _owned(model)
-    kept = sum(outputs) if optimizer else max(map(sum, pairwise(outputs)))
-    parameters = model.parameter_count * itemsize
-    gradients = parameters if optimizer else 0
-    state = parameters * len(optimizer.state) if optimizer else 0
-    activations = kept * batch_size * itemsize
+    learnt = model.parameter_count * itemsize
+    parameters = learnt + sum(buffer.size for buffer in model.buffers()) * itemsize
+    gradients = learnt if optimizer else 0
+    state = learnt * len(optimizer.state) if optimizer else 0
+    activations = batch_size * (_kept_in_training(model, itemsize) if optimizer else _kept(model) * itemsize)
     inputs = prod(model.input_shape) * batch_size * itemsize
     return Ledger(
         parameters=parameters,
@@ -63,11 +64,31 @@ def ledger(model: Model, batch_size: int, optimizer: Optimizer | None = None, it
     )
 
 
-def _owned(model: Model) -> list[int]:
+def _kept_in_training(model: Model, itemsize: int) -> int:
+    """Bytes an example that all outputs and the masks of dropout take."""
+    dropped = sum(prod(shape) for shape, layer in zip(model.shapes(), model.layers, strict=False) if _drops(layer))
+    return sum(_owned(model, training=True)) * itemsize + dropped
+
+
+def _kept(model: Model) -> int:
+    """Numbers an example that are there at once in prediction, right after the layer where it is most."""
+    owned, last = _owned(model, training=False), reference.last_uses(model)
+    for index in reversed(range(len(model.layers))):
+        if not owned[index + 1]:  # the same numbers under another shape
+            last[index] = max(last[index], last[index + 1])
+    alive = ([at <= index + 1 and last[at] >= index for at in range(len(owned))] for index in range(len(model.layers)))
+    return max(sum(compress(owned, now)) for now in alive)
+
+
+def _owned(model: Model, training: bool) -> list[int]:
     """Numbers an example that the input and each output take. The input's are counted apart, so 0 here; an image
-    and the same image flattened share theirs, so `Flatten` is passed over."""
-    outputs = zip(model.shapes()[1:], model.layers, strict=True)
-    return [0, *(prod(shape) for shape, layer in outputs if not isinstance(layer, Flatten))]
+    and the same image flattened share theirs, so `Flatten` counts as 0, and so does what dropout hands on as it is."""
+    shared = [isinstance(layer, Flatten) or (_drops(layer) and not training) for layer in model.layers]
+    return [0, *(0 if same else prod(shape) for shape, same in zip(model.shapes()[1:], shared, strict=True))]
+
+
+def _drops(layer: Layer) -> bool:
+    return isinstance(layer, Dropout)
 
 
 class Measured(TypedDict):
@@ -108,10 +129,12 @@ def _step(model: Model, batch_size: int, optimizer: Optimizer | None, dtype: typ
 
 def _training(model: Model, tensors: dict[str, np.ndarray], inputs: np.ndarray, optimizer: Optimizer) -> int:
     """The traced bytes between the backward pass and the update, when everything the ledger counts is there."""
-    tensors |= {f"{kind}/{name}": np.zeros_like(value) for kind in optimizer.state for name, value in tensors.items()}
-    activations = reference.forward(model, tensors, inputs)
+    learnt = [parameter.name for parameter in model.parameters()]
+    tensors |= {f"{kind}/{name}": np.zeros_like(tensors[name]) for kind in optimizer.state for name in learnt}
+    training = reference.drawn(model, seed=0, epoch=0, places=range(len(inputs)))
+    activations = reference.forward(model, tensors, inputs, training)
     _, dlogits = reference.softmax_cross_entropy(activations[-1], np.zeros(len(inputs), np.uint16))
-    grads = reference.backward(model, tensors, activations, dlogits)
+    grads = reference.backward(model, tensors, activations, dlogits, training)
     del dlogits
     held, _ = tracemalloc.get_traced_memory()
     reference.update(optimizer, tensors, grads, optimizer.lr, 1)
@@ -120,12 +143,7 @@ def _training(model: Model, tensors: dict[str, np.ndarray], inputs: np.ndarray, 
 
 def _prediction(model: Model, tensors: Tensors, inputs: np.ndarray) -> int:
     """The most traced bytes right after any layer, while its input is there still. `reference.logits`, watched."""
-    held, out = 0, inputs
-    for index, layer in enumerate(model.layers):
-        before = out
-        out = reference.layer_forward(layer, before, *reference.layer_tensors(tensors, index))
-        held = max(held, tracemalloc.get_traced_memory()[0])
-    return held
+    return max(tracemalloc.get_traced_memory()[0] for _ in reference.outputs(model, tensors, inputs))
 
 
 def copied(model: Model, optimizer: Optimizer) -> float:
@@ -134,12 +152,13 @@ def copied(model: Model, optimizer: Optimizer) -> float:
     The step is on drawn pixels; 0 for an optimizer that keeps nothing.
     """
     weights = streams.initial_weights(model, XavierUniform(), seed=0)
-    state = {f"{kind}/{name}": np.zeros_like(value) for kind in optimizer.state for name, value in weights.items()}
+    learnt = [parameter.name for parameter in model.parameters()]
+    state = {f"{kind}/{name}": np.zeros_like(weights[name]) for kind in optimizer.state for name in learnt}
     inputs = np.abs(streams.normals(IMAGES * prod(model.input_shape), "drawn pixels", seed=0))
     labels = np.arange(IMAGES, dtype=np.uint16) % model.shapes()[-1][0]
     _, grads = reference.gradients(model, weights, inputs.reshape(IMAGES, *model.input_shape), labels)
     after = reference.update(optimizer, weights | state, grads, optimizer.lr, 1)
-    same = [after[f"{kind}/{name}"] == after[name] for kind in optimizer.state for name in weights]
+    same = [after[f"{kind}/{name}"] == after[name] for kind in optimizer.state for name in learnt]
     return float(np.concatenate([each.ravel() for each in same]).mean()) if same else 0.0
 
 

@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 Array = npt.NDArray[np.floating]
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer]
+Mask = npt.NDArray[np.bool_]
 
 
 def windows(inp: Array, kernel: int, stride: int, padding: int, fill: float = 0.0) -> Array:

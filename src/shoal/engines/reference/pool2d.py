@@ -29,3 +29,13 @@ def avg_pool2d_backward(dout: Array, inp: Array, kernel: int, stride: int, paddi
     """dinp (B, C, H, W) from dout (B, C, Y, X): an equal share to every value of the window."""
     share = dout[..., None, None] / kernel**2
     return fold(np.broadcast_to(share, (*dout.shape, kernel, kernel)), inp.shape, stride, padding)
+
+
+def global_avg_pool2d_forward(inp: Array) -> Array:
+    """out (B, C, 1, 1): the mean of each channel of inp (B, C, H, W)."""
+    return np.asarray(inp.mean(axis=(2, 3), keepdims=True))
+
+
+def global_avg_pool2d_backward(dout: Array, inp: Array) -> Array:
+    """dinp (B, C, H, W) from dout (B, C, 1, 1): an equal share to every place."""
+    return np.broadcast_to(dout / (inp.shape[2] * inp.shape[3]), inp.shape)
