@@ -19,7 +19,7 @@ STOREYS = (
     "errors files theme",
     "spec",
     "losses models optimizers",
-    "streams",
+    "streams training",
     "data study",
     "analysis engines plan",
     "probes provenance store wording",

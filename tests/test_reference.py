@@ -150,7 +150,7 @@ class Listener:
 def test_every_step_gets_its_number_its_rate_and_its_images(done: int | None) -> None:
     """Steps are counted from 1 over the whole run, and each epoch has an order of its own."""
     run, network = Run(config(epochs=3, batch_size=40, schedule=WarmUp(epochs=2)), 6), Listener()
-    list(train_run(run, DATA, network, done))
+    list(train_run(run, DATA, network, None if done is None else Checkpoint(done, {})))
     expected = []
     for epoch in range(done or 0, 3):
         rates = learning_rates(run.config.optimizer, run.config.schedule, epoch, 3)

@@ -13,6 +13,7 @@ from shoal.losses import CrossEntropy
 from shoal.models import Model, lenet, normal, xavier_uniform
 from shoal.optimizers import SGD, Adam, Cosine
 from shoal.study import Config, Grid, Run, Study
+from shoal.training import ClipNorm, ClipValue, EarlyStopping
 
 
 def study(grid: Grid, config=lambda lr: tiny_config(lr), **named) -> Study:
@@ -31,6 +32,8 @@ def test_a_config_travels_as_json():
         init=normal(0.02),
         schedule=Cosine(3),
         loss=CrossEntropy("naive"),
+        gradient_clipping=ClipNorm(0.5),
+        early_stopping=EarlyStopping(4, metric="validation_accuracy"),
     )
     again = msgspec.json.decode(msgspec.json.encode(config), type=Config)
     assert again == config
@@ -64,6 +67,12 @@ def test_a_misspelt_form_of_the_loss_is_refused_with_those_there_are():
         {"standardize": True},
         {"loss": CrossEntropy("shifted")},
         {"loss": CrossEntropy("naive")},
+        {"loss": CrossEntropy(label_smoothing=0.1)},
+        {"gradient_clipping": ClipNorm(1)},
+        {"gradient_clipping": ClipValue(1)},
+        {"early_stopping": EarlyStopping(3)},
+        {"early_stopping": EarlyStopping(3, min_delta=0.1)},
+        {"early_stopping": EarlyStopping(3, metric="validation_accuracy")},
     ],
 )
 def test_another_content_is_another_hash_and_trajectory(change):
@@ -94,7 +103,7 @@ def test_a_display_name_is_not_content():
         ("data", 3, r"data=3"),
         ("epochs", 2**40, r"epochs=1099511627776\): Expected `int` <= 2147483647"),
         ("batch_size", 10**12, r"batch_size=1000000000000\): Expected `int` <= 2147483647"),
-        ("optimizer", "sgd", r"optimizer='sgd'\): Expected one of SGD\(\.\.\.\), Adam\(\), AdamW\(\), got 'sgd'\.$"),
+        ("optimizer", "sgd", r"'sgd'\): Expected one of SGD\(\.\.\.\), Lion\(\), .*, AdamW\(\), got 'sgd'\.$"),
         ("optimizer", SGD, r"optimizer=SGD\): .*, got SGD\. Use SGD\(\.\.\.\)\.$"),
         ("optimizer", Cosine(3), r"got Cosine\(epochs=3, floor=0\.0\)\.$"),
         ("model", lenet, r"model=lenet\): Expected Model\(\.\.\.\), got lenet\. Use lenet\(\)\.$"),
@@ -103,6 +112,8 @@ def test_a_display_name_is_not_content():
             xavier_uniform,
             r"Expected one of xavier_uniform\(\), .*, got xavier_uniform\. Use xavier_uniform\(\)\.$",
         ),
+        ("gradient_clipping", 1.0, r"Expected one of ClipNorm\(\.\.\.\), ClipValue\(\.\.\.\), got 1\.0\.$"),
+        ("early_stopping", 3, r"early_stopping=3\): Expected EarlyStopping\(\.\.\.\), got 3\.$"),
         ("init", "xavier", r"Expected one of xavier_uniform\(\), kaiming_uniform\(\), .*normal\(\), got 'xavier'\.$"),
     ],
 )

@@ -55,11 +55,24 @@ if TYPE_CHECKING:
         softmax_regression,
         xavier_uniform,
     )
-    from shoal.optimizers import SGD, Adam, AdamW, Constant, Cosine, Exponential, StepDecay, WarmUp
+    from shoal.optimizers import (
+        SGD,
+        Adagrad,
+        Adam,
+        AdamW,
+        Constant,
+        Cosine,
+        Exponential,
+        Lion,
+        RMSprop,
+        StepDecay,
+        WarmUp,
+    )
     from shoal.results import StoredResults
     from shoal.runner import run
     from shoal.store import Store
     from shoal.study import Config, Grid, Run, Study
+    from shoal.training import ClipNorm, ClipValue, EarlyStopping
 
 __version__ = "0.1.0"
 
@@ -77,17 +90,19 @@ _ROOMS = {
     "models": "Add AvgPool2d BatchNorm1d BatchNorm2d Conv2d Dropout Flatten GELU GlobalAvgPool2d LeakyReLU Linear "
     "MaxPool2d Model ReLU SiLU Sigmoid Tanh kaiming_uniform lenet mlp normal pytorch_default "
     "softmax_regression xavier_uniform",
-    "optimizers": "Adam AdamW Constant Cosine Exponential SGD StepDecay WarmUp",
+    "optimizers": "Adagrad Adam AdamW Constant Cosine Exponential Lion RMSprop SGD StepDecay WarmUp",
     "results": "StoredResults",
     "runner": "run",
     "store": "Store",
     "study": "Config Grid Run Study",
+    "training": "ClipNorm ClipValue EarlyStopping",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 __all__ = [
     "GELU",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "Add",
@@ -96,6 +111,8 @@ __all__ = [
     "BatchNorm2d",
     "Chosen",
     "Claim",
+    "ClipNorm",
+    "ClipValue",
     "Config",
     "Constant",
     "Conv2d",
@@ -106,6 +123,7 @@ __all__ = [
     "DataMissing",
     "Dataset",
     "Dropout",
+    "EarlyStopping",
     "EngineError",
     "Exponential",
     "Flatten",
@@ -113,10 +131,12 @@ __all__ = [
     "Grid",
     "LeakyReLU",
     "Linear",
+    "Lion",
     "MaxPool2d",
     "Model",
     "ModelError",
     "NativeEngine",
+    "RMSprop",
     "ReLU",
     "ReferenceEngine",
     "Run",

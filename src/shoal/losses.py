@@ -5,8 +5,11 @@ The three are one function on paper and three in floating point; where each brea
 to say. The formulas stand once in NumPy (`engines/reference/loss.py`) and once in C++ (`native/kernels/loss.cpp`).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from shoal.errors import StudyError
 from shoal.spec import Spec
 
 
@@ -20,8 +23,19 @@ class CrossEntropy(Spec, frozen=True, tag=True):
             step, through the logarithm (-1 / p[label]) and then through the softmax, as a framework does for
             ``-log(softmax(z))``. It breaks where p[label] underflows.
             ``"naive"``: the same without the maximum. It also breaks where exp(z) overflows, or all of them underflow.
+        label_smoothing: e in [0, 1]: the loss is (1 - e) times the above plus e times the mean of -log p over all
+            classes (Szegedy et al. 2016), and the gradient p - (1 - e) · onehot - e / classes. Only with log-sum-exp.
 
-    A form is a way of training. Validation, which is exact, is by log-sum-exp whatever the form.
+    Both are ways of training, and training losses are of what was trained on. Validation, which is exact, is by
+    log-sum-exp and never smoothed.
     """
 
     form: Literal["log-sum-exp", "shifted", "naive"] = "log-sum-exp"
+    label_smoothing: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+    def check(self) -> None:
+        if self.label_smoothing and self.form != "log-sum-exp":
+            raise StudyError(
+                f"CrossEntropy(form={self.form!r}, label_smoothing={self.label_smoothing}): labels are smoothed only "
+                f"with log-sum-exp. Use form='log-sum-exp', or label_smoothing=0."
+            )

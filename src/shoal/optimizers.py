@@ -2,8 +2,8 @@
 """Optimizers and learning-rate schedules as frozen data, in order of increasing complexity.
 
 The formulas stand once in words here, once in NumPy (`engines/reference/update.py`) and once in C++
-(`native/kernels/update.cpp`); names and conventions are PyTorch's. A schedule is a factor on ``lr``,
-a pure function of the step.
+(`native/kernels/update.cpp`); names and conventions are PyTorch's. None keeps more than two tensors for a
+parameter. A schedule is a factor on ``lr``, a pure function of the step.
 """
 
 from math import cos, inf, pi
@@ -49,6 +49,72 @@ class SGD(Spec, frozen=True, tag=True):
         return ("momentum",) if self.momentum else ()
 
 
+class Lion(Spec, frozen=True, tag=True):
+    """w ← w - lr · sign(b1 · m + (1 - b1) · g), then m ← b2 · m + (1 - b2) · g, with betas (b1, b2).
+
+    Every weight moves by ``lr`` a step, whatever its gradient: rates are three to ten times smaller than Adam's.
+    Source: Chen et al. 2023, "Symbolic discovery of optimization algorithms".
+
+    Args:
+        lr: learning rate.
+        betas: share of the running mean m in the direction, and its decay; each in [0, 1).
+        weight_decay: decoupled, as in `AdamW`: first w ← w · (1 - lr · weight_decay).
+    """
+
+    lr: Rate = 1e-4
+    betas: tuple[Fraction, Fraction] = (0.9, 0.99)
+    weight_decay: Decay = 0.0
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Names of the tensors it keeps for each parameter."""
+        return ("mean",)
+
+
+class Adagrad(Spec, frozen=True, tag=True):
+    """w ← w - lr / (1 + (step - 1) · lr_decay) · g / (√s + eps), with s the sum of all g² so far (Duchi et al. 2011).
+
+    Args:
+        lr: learning rate.
+        lr_decay: how fast the rate falls, beside any schedule; steps count from 1 over the whole run.
+        weight_decay: L2 penalty, added to the gradient.
+        eps: added to the root.
+    """
+
+    lr: Rate = 1e-2
+    lr_decay: Decay = 0.0
+    weight_decay: Decay = 0.0
+    eps: Rate = 1e-10
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Names of the tensors it keeps for each parameter."""
+        return ("sum",)
+
+
+class RMSprop(Spec, frozen=True, tag=True):
+    """w ← w - lr · g / (√v + eps), with the running mean v of g² (Hinton 2012, lecture 6e), no bias correction.
+
+    Args:
+        lr: learning rate.
+        alpha: decay of v, in [0, 1).
+        eps: added to the root.
+        weight_decay: L2 penalty, added to the gradient.
+        momentum: with b ← momentum · b + g / (√v + eps) the step is lr · b; in [0, 1).
+    """
+
+    lr: Rate = 1e-2
+    alpha: Fraction = 0.99
+    eps: Rate = 1e-8
+    weight_decay: Decay = 0.0
+    momentum: Fraction = 0.0
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Names of the tensors it keeps for each parameter."""
+        return ("square", "momentum") if self.momentum else ("square",)
+
+
 class Adam(Spec, frozen=True, tag=True):
     """w ← w - lr · m̂ / (√v̂ + eps), with running means m of g and v of g² (Kingma and Ba 2015, with bias correction).
 
@@ -87,7 +153,7 @@ class AdamW(Spec, frozen=True, tag=True):
         return ("mean", "square")
 
 
-Optimizer = SGD | Adam | AdamW
+Optimizer = SGD | Lion | Adagrad | RMSprop | Adam | AdamW
 
 
 class Constant(Spec, frozen=True, tag=True):

@@ -13,6 +13,13 @@ class Progress:
 
     epochs: int
     diverged: bool = False
+    stopped: bool = False
+    """By early stopping, after ``epochs``."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no more to train, however long a run is asked for."""
+        return self.diverged or self.stopped
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Task:
 
     @property
     def epochs(self) -> int:
-        """Epochs to train."""
+        """Epochs to train, at most so many with early stopping."""
         return self.run.config.epochs - self.start
 
     @property
@@ -43,9 +50,9 @@ class Task:
 def plan(runs: Sequence[Run], finished: Mapping[str, Progress]) -> tuple[Task, ...]:
     """The tasks that remain, in the order to train them.
 
-    A run that is a prefix of a longer one is not trained twice; what is finished is subtracted; a diverged
-    trajectory is finished. Seeds keep their order of appearance (all of the first seed before the second),
-    and within a seed the most work comes first, so that no thread is left alone with a long run.
+    A run that is a prefix of a longer one is not trained twice; what is finished is subtracted; a trajectory that
+    diverged or was stopped early is finished. Seeds keep their order of appearance (all of the first seed before the
+    second), and within a seed the most work comes first, so that no thread is left alone with a long run.
 
     Args:
         runs: what is asked for; repeats do no harm.
@@ -58,7 +65,7 @@ def plan(runs: Sequence[Run], finished: Mapping[str, Progress]) -> tuple[Task, .
     for trajectory, same in asked.items():
         progress = finished.get(trajectory, Progress(0))
         longest = max(same, key=lambda run: run.config.epochs)
-        if not progress.diverged and progress.epochs < longest.config.epochs:
+        if not progress.ended and progress.epochs < longest.config.epochs:
             ends = tuple(sorted({run.config.epochs for run in same}))
             tasks.append(Task(longest, progress.epochs, ends))
     turns = {seed: turn for turn, seed in enumerate(dict.fromkeys(run.seed for run in runs))}

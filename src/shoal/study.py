@@ -17,6 +17,7 @@ from shoal.losses import CrossEntropy
 from shoal.models import Init, Model, XavierUniform
 from shoal.optimizers import Constant, Epochs, Optimizer, Schedule
 from shoal.spec import Spec, content_hash, is_name, plain
+from shoal.training import Clipping, EarlyStopping
 
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
@@ -29,8 +30,8 @@ class Config(Spec, frozen=True, kw_only=True):
     Args:
         data: name of the data set, such as ``"fashion-mnist"``.
         model: the network.
-        optimizer: `SGD`, `Adam` or `AdamW`.
-        epochs: passes over the training images.
+        optimizer: `SGD`, `Lion`, `Adagrad`, `RMSprop`, `Adam` or `AdamW`.
+        epochs: passes over the training images, at most so many with ``early_stopping``.
         batch_size: examples a step; the last, smaller minibatch of an epoch is kept.
         init: how weights begin.
         schedule: factor on the learning rate.
@@ -38,6 +39,8 @@ class Config(Spec, frozen=True, kw_only=True):
         holdout: training images kept aside as validation, with the test split untouched;
             0 means that validation is the test split.
         loss: how the cross-entropy that it trains on is computed; validation is always by log-sum-exp.
+        gradient_clipping: `ClipNorm` or `ClipValue`, before any weight decay.
+        early_stopping: when to end before all epochs are done.
     """
 
     data: str
@@ -50,6 +53,8 @@ class Config(Spec, frozen=True, kw_only=True):
     standardize: bool = False
     holdout: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     loss: CrossEntropy = PLAIN_LOSS
+    gradient_clipping: Clipping | None = None
+    early_stopping: EarlyStopping | None = None
 
     def check(self) -> None:
         """The default loss, said or not, is the same config: it is left out of the hash only as this one object."""
@@ -58,7 +63,11 @@ class Config(Spec, frozen=True, kw_only=True):
 
     @property
     def trajectory(self) -> str:
-        """Hash of everything but ``epochs``: configs that share it are prefixes of one another."""
+        """Hash of everything but ``epochs``: configs that share it are prefixes of one another.
+
+        Early stopping looks back only, so of two such runs the shorter is the beginning of the longer, or both ended
+        early at the same epoch.
+        """
         content = self.identity()
         del content["epochs"]
         return content_hash(content)

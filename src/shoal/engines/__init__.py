@@ -6,7 +6,7 @@ An engine trains runs and yields records. It knows nothing of stores, studies or
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import NamedTuple, Protocol
 
@@ -43,6 +43,13 @@ class EpochRecord:
     tensors: Tensors = field(repr=False)
     """Weights and optimizer state after the epoch."""
     diverged_at: int | None = None
+    stopped: bool = False
+    """Whether early stopping ends the run here."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it is its run's last."""
+        return self.diverged_at is not None or self.stopped or self.epoch == self.run.config.epochs
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,32 @@ class Checkpoint:
 
     epoch: int
     tensors: Tensors = field(repr=False)
+    watched: tuple[float, ...] = ()
+    """With early stopping: its metric after epochs 1, 2, ..., ``epoch``."""
+
+
+class Watch:
+    """Early stopping while a run trains: what it has seen of the metric, from epoch 1 on.
+
+    Raises:
+        EngineError: the checkpoint does not say what was seen before.
+    """
+
+    def __init__(self, config: Config, checkpoint: Checkpoint | None = None) -> None:
+        self._rule = config.early_stopping
+        self._seen = list(checkpoint.watched) if checkpoint else []
+        if self._rule and checkpoint and len(self._seen) != checkpoint.epoch:
+            raise EngineError(
+                f"The checkpoint after epoch {checkpoint.epoch} has {len(self._seen)} values of the "
+                f"{self._rule.metric} that early stopping watches. Use Checkpoint(watched=...), one for each epoch."
+            )
+
+    def judged(self, record: EpochRecord) -> EpochRecord:
+        """The run's next record, which now says whether early stopping ends the run there."""
+        if self._rule is None or record.epoch == 0 or record.diverged_at is not None:
+            return record
+        self._seen.append(getattr(record, self._rule.metric))
+        return replace(record, stopped=self._rule.ends_after(self._seen) is not None)
 
 
 class Engine(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 
 from shoal import streams
 from shoal.data import Dataset
-from shoal.engines import EpochRecord, Tensors, portions, steps_per_epoch
+from shoal.engines import Checkpoint, EpochRecord, Tensors, Watch, portions, steps_per_epoch
 from shoal.optimizers import learning_rates
 from shoal.study import Run
 
@@ -40,19 +40,22 @@ class Network(Protocol):
         ...
 
 
-def train_run(run: Run, dataset: Dataset, network: Network, done: int | None = None) -> Iterator[EpochRecord]:
-    """The records of a run: epoch 0 and every epoch until the last, or until it diverges.
+def train_run(
+    run: Run, dataset: Dataset, network: Network, checkpoint: Checkpoint | None = None
+) -> Iterator[EpochRecord]:
+    """The records of a run: epoch 0 and every epoch until the last, or until it diverges or is stopped early.
 
     Args:
-        done: epochs already trained and recorded; None for a run that has no record yet, not even of epoch 0.
+        checkpoint: what the network goes on from; None for a run that has no record yet, not even of epoch 0.
     """
-    if done is None:
+    watch = Watch(run.config, checkpoint)
+    if checkpoint is None:
         values = _validate(run, dataset, network)
         yield EpochRecord(run, 0, nan, nan, *values, 0.0, np.empty(0, np.float32), network.tensors)
-    for epoch in range(done or 0, run.config.epochs):
-        record = _train_epoch(run, dataset, network, epoch)
+    for epoch in range(checkpoint.epoch if checkpoint else 0, run.config.epochs):
+        record = watch.judged(_train_epoch(run, dataset, network, epoch))
         yield record
-        if record.diverged_at is not None:
+        if record.is_last:
             return
 
 

@@ -18,6 +18,7 @@ from shoal.engines import (
     EpochRecord,
     Portions,
     Tensors,
+    Watch,
     check_images,
     dataset_for,
     portions,
@@ -27,7 +28,7 @@ from shoal.engines import (
 )
 from shoal.errors import EngineError
 from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Model, ReLU, Sigmoid, Tanh
-from shoal.optimizers import SGD, Optimizer, learning_rates
+from shoal.optimizers import SGD, Adam, AdamW, Optimizer, learning_rates
 from shoal.study import Config, Run
 
 MOST_THREADS = 1024
@@ -169,6 +170,7 @@ class _Flight:
         checkpoint: Checkpoint | None,
     ) -> None:
         config, dataset = run.config, dataset_for(run.config, data)
+        _refuse(config)
         model, state = config.model, config.optimizer.state
         self.run, self.session = run, session
         self.portions: Portions = portions(config, dataset)
@@ -176,6 +178,7 @@ class _Flight:
         self.epoch = checkpoint.epoch if checkpoint else -1  # of the last record
         self.pushed = self.epoch
         self.finished = False
+        self.watch = Watch(config, checkpoint)
         start = checkpoint.tensors if checkpoint else streams.initial_weights(model, config.init, run.seed)
         moments = [_flat(model, start, f"{name}/") if checkpoint else None for name in state] + [None, None]
         scale, shift = scaling(config, dataset)
@@ -195,7 +198,7 @@ class _Flight:
             moments[1],
             max(self.epoch, 0) * self.steps,
         )
-        for _ in range(AHEAD):
+        for _ in range(1 if config.early_stopping else AHEAD):  # whether it ends is known once an epoch has landed
             self.push()
 
     def push(self) -> None:
@@ -214,15 +217,13 @@ class _Flight:
     def land(self, result: "_native.Result") -> EpochRecord:
         """The record of the epoch just finished; pushes the one after those that wait."""
         self.epoch += 1
-        self.finished = self.epoch == self.run.config.epochs or result["diverged_at"] is not None
-        self.push()
         model = self.run.config.model
         tensors = _named(model, result["weights"])
         moments = (result["first"], result["second"])
         for name, moment in zip(self.run.config.optimizer.state, moments, strict=False):
             tensors |= _named(model, moment, f"{name}/")
         before = self.epoch == 0
-        return EpochRecord(
+        record = EpochRecord(
             run=self.run,
             epoch=self.epoch,
             train_loss=float("nan") if before else result["train_loss"],
@@ -234,6 +235,11 @@ class _Flight:
             tensors=tensors,
             diverged_at=result["diverged_at"],
         )
+        record = self.watch.judged(record)
+        self.finished = record.is_last
+        if not self.finished:
+            self.push()
+        return record
 
 
 def _open(threads: int, instruction_set: str) -> "_native.Session":
@@ -272,10 +278,22 @@ def _add(network: "_native.Network", layer: Layer) -> None:
 
 
 def _optimizer(optimizer: Optimizer) -> "_native.Optimizer":
-    if isinstance(optimizer, SGD):
-        return _native.Optimizer.sgd(optimizer.momentum, optimizer.nesterov, optimizer.weight_decay)
-    decoupled = type(optimizer).__name__ == "AdamW"
-    return _native.Optimizer.adam(*optimizer.betas, optimizer.eps, optimizer.weight_decay, decoupled)
+    match optimizer:
+        case SGD():
+            return _native.Optimizer.sgd(optimizer.momentum, optimizer.nesterov, optimizer.weight_decay)
+        case Adam() | AdamW():
+            decoupled = isinstance(optimizer, AdamW)
+            return _native.Optimizer.adam(*optimizer.betas, optimizer.eps, optimizer.weight_decay, decoupled)
+        case _:
+            raise EngineError(f"The native engine has no {type(optimizer).__name__}. Use the reference engine.")
+
+
+def _refuse(config: Config) -> None:
+    """Raise `EngineError` for what only the reference engine trains."""
+    asked = {"label_smoothing": config.loss.label_smoothing, "gradient_clipping": config.gradient_clipping}
+    for name, value in asked.items():
+        if value:
+            raise EngineError(f"The native engine has no {name}={value}. Use the reference engine.")
 
 
 def _split(split: Split) -> "_native.Split":

@@ -14,7 +14,7 @@ from shoal.engines.reference.arrays import Array, Bytes, Labels
 from shoal.engines.reference.dropout import dropout_mask
 from shoal.engines.reference.loss import cross_entropy, log_softmax
 from shoal.engines.reference.network import Training, backward, forward, logits, pixels, running
-from shoal.engines.reference.update import update
+from shoal.engines.reference.update import clip, update
 from shoal.models import Dropout, Model
 from shoal.study import Config, Run
 
@@ -36,8 +36,9 @@ class ReferenceNetwork:
         loss, dlogits = cross_entropy(self.config.loss, activations[-1], labels)
         if isfinite(loss):
             grads = backward(model, self.tensors, activations, dlogits, training)
+            clipped = clip(self.config.gradient_clipping, grads)
             moved = self.tensors | running(model, self.tensors, activations)
-            self.tensors = update(self.config.optimizer, moved, grads, lr, step)
+            self.tensors = update(self.config.optimizer, moved, clipped, lr, step)
         return loss, int((activations[-1].argmax(axis=1) == labels).sum())
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -66,7 +67,7 @@ class ReferenceEngine:
             tensors = checkpoint.tensors if checkpoint else initial_tensors(run)
             steps, by = steps_per_epoch(config, dataset), scaling(config, dataset)
             network = ReferenceNetwork(run, steps, by, tensors, self.dtype)
-            yield from train_run(run, dataset, network, checkpoint.epoch if checkpoint else None)
+            yield from train_run(run, dataset, network, checkpoint)
 
     def predict(self, model: Model, tensors: Tensors, images: Bytes, config: Config, data: Dataset) -> Array:
         """Logits (n, classes) float32 for uint8 images (n, channels, height, width), scaled as in ``config``."""

@@ -13,13 +13,20 @@ def log_softmax(logits: Array) -> Array:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def softmax_cross_entropy(logits: Array, labels: Labels) -> tuple[float, Array]:
-    """The mean cross-entropy of logits (B, O) with labels (B), and dlogits (B, O) = (p - onehot) / B."""
+def softmax_cross_entropy(logits: Array, labels: Labels, smoothing: float = 0.0) -> tuple[float, Array]:
+    """The mean cross-entropy of logits (B, O) with labels (B), and dlogits (B, O) = (p - target) / B.
+
+    The target is onehot, or with smoothing e (1 - e) · onehot + e / O: -Σ target · log p is then (1 - e) times the
+    cross-entropy plus e times the mean of -log p over the classes.
+    """
     each = np.arange(len(labels))
     log_p = log_softmax(logits)
     loss = -log_p[each, labels].mean()
     dlogits = np.exp(log_p)
-    dlogits[each, labels] -= 1
+    dlogits[each, labels] -= 1 - smoothing
+    if smoothing:
+        loss = (1 - smoothing) * loss - smoothing * log_p.mean()
+        dlogits -= smoothing / logits.shape[1]
     return float(loss), dlogits / len(labels)
 
 
@@ -40,7 +47,7 @@ def log_of_softmax(logits: Array, labels: Labels, shift: bool) -> tuple[float, A
 
 
 def cross_entropy(loss: CrossEntropy, logits: Array, labels: Labels) -> tuple[float, Array]:
-    """The mean cross-entropy of logits (B, O) with labels (B) and dlogits (B, O), computed in the loss's form."""
+    """The mean loss of logits (B, O) with labels (B) and dlogits (B, O), computed in the loss's form."""
     if loss.form == "log-sum-exp":
-        return softmax_cross_entropy(logits, labels)
+        return softmax_cross_entropy(logits, labels, loss.label_smoothing)
     return log_of_softmax(logits, labels, shift=loss.form == "shifted")
