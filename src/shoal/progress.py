@@ -33,6 +33,8 @@ class Cell:
     total: int = 0
     running: bool = False
     diverged: bool = False
+    stopped: bool = False
+    """By early stopping."""
     loss: float = float("nan")
     accuracy: float = float("nan")
     trail: list[float] = field(default_factory=list)
@@ -45,11 +47,16 @@ class Cell:
         return " · ".join(part for part in (self.study, label, f"seed {self.run.seed}") if part)
 
     @property
+    def ended(self) -> bool:
+        """Whether there are no more epochs to come."""
+        return self.diverged or self.stopped or self.done >= self.total
+
+    @property
     def mark(self) -> str:
         """· waiting, ○◔◑◕ on its way, ● done, × diverged."""
         if self.diverged:
             return "×"
-        if self.done >= self.total:
+        if self.ended:
             return "●"
         return "○◔◑◕"[4 * self.done // self.total] if self.running or self.done else "·"
 
@@ -86,7 +93,7 @@ class Board:
                 cell = self.cells.get(run.trajectory)
                 if cell is None:
                     stored = progress.get(run.trajectory, Progress(0))
-                    cell = Cell(study.name, label, run, stored.epochs, diverged=stored.diverged)
+                    cell = Cell(study.name, label, run, stored.epochs, diverged=stored.diverged, stopped=stored.stopped)
                     self.cells[run.trajectory] = cell
                     row.setdefault(seed, []).append(cell)
                 if run.config.epochs > cell.total:
@@ -97,15 +104,16 @@ class Board:
         """What will be trained: a run that must make up for weights starts over here as well."""
         for task in tasks:
             cell = self.cells[task.run.trajectory]
-            cell.done, cell.diverged, cell.total = task.start, False, task.run.config.epochs
+            cell.done, cell.diverged, cell.stopped = task.start, False, False
+            cell.total = task.run.config.epochs
         self.begun = self.latest = monotonic()
 
     def record(self, record: EpochRecord) -> None:
         """One more epoch of one run."""
         cell = self.cells[self._keys.setdefault(record.run, record.run.trajectory)]
-        cell.running = record.diverged_at is None and record.epoch < cell.total
-        cell.diverged = record.diverged_at is not None
+        cell.diverged, cell.stopped = record.diverged_at is not None, record.stopped
         cell.done, cell.loss, cell.accuracy = record.epoch, record.validation_loss, record.validation_accuracy
+        cell.running = not cell.ended
         if record.epoch:
             cell.trail += [
                 float(part.mean()) for part in np.array_split(record.step_losses, TICKS_PER_EPOCH) if len(part)
@@ -125,8 +133,8 @@ class Board:
 
     @property
     def epochs(self) -> tuple[int, int]:
-        """Done, and in all; a diverged run is done."""
-        done = sum(cell.total if cell.diverged else min(cell.done, cell.total) for cell in self.cells.values())
+        """Done, and in all; a run that diverged or was stopped early is done."""
+        done = sum(cell.total if cell.ended else cell.done for cell in self.cells.values())
         return done, sum(cell.total for cell in self.cells.values())
 
     @property
@@ -138,11 +146,12 @@ class Board:
     def left(self) -> float | None:
         """Seconds until the end, None before there is anything to judge by.
 
-        Epochs that are left are weighed by what their like have taken, or by their operations.
+        Epochs that are left are weighed by what their like have taken, or by their operations. Early stopping may end
+        it sooner.
         """
         if not self._busy:
             return None
-        todo = sum((cell.total - cell.done) * self._cost(cell) for cell in self.cells.values() if not cell.diverged)
+        todo = sum((cell.total - cell.done) * self._cost(cell) for cell in self.cells.values() if not cell.ended)
         return todo * (self.latest - self.begun) / self._busy
 
     def _cost(self, cell: Cell) -> float:

@@ -196,7 +196,7 @@ class StoredResults:
         if history.status == "unfinished" or not self._needs_weights:
             return history.status != "unfinished"
         last = history.epochs + (history.diverged_at is None)
-        kept = range(last) if self.study and self.study.keep_weights else range(history.run.config.epochs, last)
+        kept = range(last) if self.study and self.study.keep_weights else range(history.epochs, last)
         return set(kept) <= set(self.store.weight_epochs(history.run, self.engine.name))
 
     def _curves(self, point: Point) -> Curves:
@@ -211,13 +211,14 @@ class StoredResults:
             **columns,
             step_losses=_rows([history.step_losses for history in ended], steps),
             diverged_at=tuple(history.diverged_at for history in ended),
+            stopped_after=tuple(history.epochs if history.stopped else None for history in ended),
         )
 
     def _steps(self, config: Config, ended: Sequence[History]) -> int:
         """How many a whole run has: as many as one that is there, or else as the data says."""
         whole = next((history for history in ended if history.diverged_at is None), None)
         if whole:
-            return len(whole.step_losses)
+            return len(whole.step_losses) // whole.epochs * config.epochs
         return steps_per_epoch(config, self.dataset(config.data)) * config.epochs
 
 

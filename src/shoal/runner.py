@@ -153,13 +153,13 @@ def train(
         records = engine.train([task.run for task in tasks], data, resume=resume)
         with closing(cast(Generator[EpochRecord, None, None], records)):
             for record in records:
-                whole = record.epoch in last[record.run.trajectory] and record.diverged_at is None
+                whole = (record.stopped or record.epoch in last[record.run.trajectory]) and record.diverged_at is None
                 correct = _correct(record, engine, data) if whole else None
-                keep = record.epoch in wanted[record.run.trajectory]
+                keep = record.stopped or record.epoch in wanted[record.run.trajectory]
                 store.commit(record, engine.name, keep=keep, correct=correct)
                 if on_record:
                     on_record(record)
-                if ends(record) and seeds.complete(record.run.seed) and on_seed:
+                if record.is_last and seeds.complete(record.run.seed) and on_seed:
                     on_seed(seeds.done, len(seeds.asked))
     lost = _diverged(demand, store, engine.name)
     return Outcome(len(tasks), lost, tuple(run for run in lost if run.trajectory not in demand.fates))
@@ -170,11 +170,6 @@ def _correct(record: EpochRecord, engine: Engine, data: Mapping[str, Dataset]) -
     config, dataset = record.run.config, data[record.run.config.data]
     logits = engine.predict(config.model, record.tensors, dataset.test.images, config, dataset)
     return correct_of(logits, dataset)
-
-
-def ends(record: EpochRecord) -> bool:
-    """Whether a record is its run's last."""
-    return record.diverged_at is not None or record.epoch == record.run.config.epochs
 
 
 def run(

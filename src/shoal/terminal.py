@@ -120,7 +120,8 @@ def announcement(tasks: Sequence[Task]) -> str:
     """What is about to happen."""
     if not tasks:
         return "Every run is in the store already."
-    return f"Training {len(tasks):,} runs, {sum(task.epochs for task in tasks):,} epochs."
+    most = "at most " if any(task.run.config.early_stopping for task in tasks) else ""
+    return f"Training {len(tasks):,} runs, {most}{sum(task.epochs for task in tasks):,} epochs."
 
 
 def summary(board: Board) -> str:
@@ -140,7 +141,8 @@ def latest(board: Board, record: EpochRecord) -> str:
     if cell.diverged:
         return f"{cell.name}: diverged at step {record.diverged_at:,}"
     standing = f"loss {fixed(cell.loss, 3)}, accuracy {fixed(cell.accuracy, 3)}"
-    return f"{cell.name}: epoch {cell.done} of {cell.total}, {standing}"
+    epoch = f"stopped early after epoch {cell.done}" if cell.stopped else f"epoch {cell.done}"
+    return f"{cell.name}: {epoch} of {cell.total}, {standing}"
 
 
 # ---- as a picture -------------------------------------------------------------------------------------

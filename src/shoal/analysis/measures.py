@@ -73,12 +73,19 @@ class Measure:
     def values(self, curves: Curves, results: Results | None = None) -> np.ndarray:
         """(n,): a value per seed of the curves, in their order, never NaN.
 
+        That of a run that early stopping ended is read from its own epochs; where it has fewer than the measure needs,
+        it stays as it ended.
+
         Args:
             results: what the runs left besides their curves; only a deep measure looks at it.
 
         Raises:
             UsageError: the measure is deep, and there are no results.
         """
+        if not self.deep and any(curves.stopped_after):
+            parts = [(rows, self.of(alike)) for rows, alike in curves.by_length(self.epochs)]
+            order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+            return np.concatenate([values for _, values in parts])[order]
         if not self.deep:
             return self.of(curves)
         if results is None:

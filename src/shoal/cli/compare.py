@@ -250,7 +250,8 @@ def _disagreement(one: "Comparison") -> str:
 
 def _told(config: "Config") -> str:
     optimizer = f"{type(config.optimizer).__name__} {config.optimizer.lr:g}"
-    return f"{config.data}, {config.model.name}, {optimizer}, batch {config.batch_size}, {config.epochs} epochs"
+    epochs = f"{'at most ' if config.early_stopping else ''}{config.epochs} epochs"
+    return f"{config.data}, {config.model.name}, {optimizer}, batch {config.batch_size}, {epochs}"
 
 
 def _number(value: float) -> str:

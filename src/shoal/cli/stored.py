@@ -108,6 +108,7 @@ def _facts(run: "StoredRun") -> dict[str, Any]:
         "epochs_done": run.epochs,
         "epochs_asked": run.config.epochs,
         "diverged_at": run.diverged_at,
+        "stopped_early": run.stopped,
         "validation_loss": run.validation_loss,
         "validation_accuracy": run.validation_accuracy,
         "seconds": run.seconds,

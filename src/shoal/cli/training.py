@@ -84,15 +84,16 @@ def plan(setting: Setting, study: str, seeds: int | None, as_json: bool) -> None
             "seed": task.run.seed,
             "from_epoch": task.start,
             "to_epoch": task.run.config.epochs,
+            "may_stop_early": task.run.config.early_stopping is not None,
         }
         for task in tasks
     ]
     if as_json:
         return print_json("plan", runs=asked, tasks=rows)
     epochs = sum(task.epochs for task in tasks)
-    click.echo(
-        f"{asked:,} runs asked for, {asked - len(tasks):,} in the store, {len(tasks):,} to train: {epochs:,} epochs."
-    )
+    most = "at most " if any(row["may_stop_early"] for row in rows) else ""
+    there, todo = f"{asked - len(tasks):,} in the store", f"{len(tasks):,} to train: {most}{epochs:,} epochs"
+    click.echo(f"{asked:,} runs asked for, {there}, {todo}.")
     if rows:
         head = ("run", "model", "optimizer", "batch", "data", "seed", "epochs")
         click.echo(columns(head, [_task(row) for row in rows], right=(3, 5)))
@@ -119,7 +120,7 @@ def find_studies(name: str) -> "tuple[list[Study], Mapping[str, Dataset]]":
 
 
 def _task(row: Mapping[str, Any]) -> list[str]:
-    epochs = f"{row['from_epoch']} to {row['to_epoch']}"
+    epochs = f"{row['from_epoch']} to {'at most ' * row['may_stop_early']}{row['to_epoch']}"
     names = ("model", "optimizer", "batch_size", "data", "seed")
     return [row["run"][:8], *(str(row[name]) for name in names), epochs]
 

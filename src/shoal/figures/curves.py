@@ -9,11 +9,9 @@ import altair as alt
 import numpy as np
 
 from shoal import wording
-from shoal.figures.drawing import Rows, Rule, Series, as_series, palette
+from shoal.figures.drawing import Given, Rows, Rule, as_series, palette
 from shoal.figures.panels import Look, Panel, side_by_side, single
 from shoal.figures.strokes import band, binned
-
-Given = Sequence[Series | tuple[str, Any, Any]]
 
 BINS = 240
 """Points to which the losses of all steps are thinned out: more would be closer than pixels."""

@@ -2,6 +2,7 @@
 """What all charts share: series and their colours, rows, words over a plane, the theme. It draws no chart."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -15,11 +16,15 @@ Rule = tuple[float, str]
 
 
 class Series(NamedTuple):
-    """One named curve. ``x`` is (E,); ``values`` (n, E), a row per seed, or (E,) for an exact function."""
+    """One named curve. ``x`` is (E,); ``values`` (n, E), a row per seed, or (E,) for an exact function.
+
+    Mean and band end at ``means_to``: beyond, some runs were stopped, and a mean of the others would jump.
+    """
 
     label: str
     x: np.ndarray
     values: np.ndarray
+    means_to: float = inf
 
     @property
     def seeds(self) -> np.ndarray:
@@ -28,9 +33,15 @@ class Series(NamedTuple):
         return np.where(np.isfinite(values), values, np.nan)
 
 
-def as_series(given: Sequence[Series | tuple[str, Any, Any]]) -> list[Series]:
-    """Plain tuples (label, x, values) as `Series` of float64 arrays."""
-    return [Series(str(label), np.asarray(x, np.float64), np.asarray(y, np.float64)) for label, x, y in given]
+Given = Sequence[Series | tuple[str, Any, Any] | tuple[str, Any, Any, float]]
+"""What charts take: plain tuples do."""
+
+
+def as_series(given: Given) -> list[Series]:
+    """Plain tuples (label, x, values), perhaps with ``means_to``, as `Series` of float64 arrays."""
+    return [
+        Series(str(label), np.asarray(x, np.float64), np.asarray(y, np.float64), *rest) for label, x, y, *rest in given
+    ]
 
 
 def palette(

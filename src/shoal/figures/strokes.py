@@ -41,10 +41,11 @@ def _column_mean(values: np.ndarray) -> np.ndarray:
 
 
 def band(one: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, low and high of a series, each (E,)."""
+    """Mean, low and high of a series, each (E,); NaN beyond ``means_to``."""
     if isinstance(one, Bins):
         return one.values[0], one.values[1], one.values[2]
-    return mean_band(one.seeds)
+    mean, low, high = (np.where(one.x <= one.means_to, line, np.nan) for line in mean_band(one.seeds))
+    return mean, low, high
 
 
 def strokes(

@@ -35,6 +35,8 @@ def described(
     rows += [(name, _values([show(config) for config in configs])) for name, show in FIELDS]
     rows.insert(3, ("optimizer", _specs([config.optimizer for config in configs])))
     rows.append(("loss", _losses(configs)))
+    rows.append(("gradient clipping", _optional([config.gradient_clipping for config in configs])))
+    rows.append(("early stopping", _optional([config.early_stopping for config in configs])))
     rows.append(("validation", _validation(configs, used)))
     rows.append(("seeds done", seeds_done(curves)))
     return tuple(row for row in rows if row[1])
@@ -122,7 +124,17 @@ def _images(dataset: Dataset) -> str:
 def _losses(configs: Sequence[Config]) -> str:
     """How the loss is computed, where it is a matter: not where every config computes it as usual."""
     usual = all(config.loss == CrossEntropy() for config in configs)
-    return "" if usual else f"cross-entropy, {_values([config.loss.form for config in configs])}"
+    return "" if usual else f"cross-entropy, {_values([_loss(config.loss) for config in configs])}"
+
+
+def _loss(loss: CrossEntropy) -> str:
+    """ "naive", or "log-sum-exp with labels smoothed by 0.1"."""
+    return f"{loss.form} with labels smoothed by {loss.label_smoothing:g}" if loss.label_smoothing else loss.form
+
+
+def _optional(specs: Sequence[Spec | None]) -> str:
+    """What is not always there: "clip norm, max norm 1"; nothing where no config has it."""
+    return _values([spec_text(spec).lower() if spec else "none" for spec in specs]) if any(specs) else ""
 
 
 def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:

@@ -139,11 +139,12 @@ def _run(curves: Curves, row: int) -> dict[str, Any]:
     diverged = curves.diverged_at[row]
     finished = np.flatnonzero(np.isfinite(curves.seconds[row]))
     status = {"status": "finished"} if diverged is None else {"status": "diverged", "diverged_at": diverged}
+    early = {"stopped_after": after} if (after := dict(enumerate(curves.stopped_after)).get(row)) else {}
     epochs = [
         {"epoch": int(epoch), **{name: float(getattr(curves, name)[row, epoch]) for name in EPOCH_METRICS}}
         for epoch in finished
     ]
-    return {"seed": int(curves.seeds[row]), **status, "epochs": epochs}
+    return {"seed": int(curves.seeds[row]), **status, **early, "epochs": epochs}
 
 
 def whole(config: Config) -> dict[str, Any]:

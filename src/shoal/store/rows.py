@@ -32,11 +32,19 @@ class History:
         return len(self.seconds) - 1
 
     @property
+    def stopped(self) -> bool:
+        """Whether early stopping ended the run with the last epoch stored."""
+        rule = self.run.config.early_stopping
+        if rule is None or self.diverged_at is not None:
+            return False
+        return rule.ends_after(getattr(self, rule.metric)[1:]) is not None
+
+    @property
     def status(self) -> str:
-        """``"finished"``, ``"diverged"`` or ``"unfinished"``."""
+        """``"finished"``, also by early stopping, ``"diverged"`` or ``"unfinished"``."""
         if self.diverged_at is not None:
             return "diverged"
-        return "finished" if self.epochs == self.run.config.epochs else "unfinished"
+        return "finished" if self.stopped or self.epochs == self.run.config.epochs else "unfinished"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class StoredRun:
     validation_accuracy: float
     seconds: float
     """Training time of all epochs together."""
+    stopped: bool = False
+    """Whether early stopping ended it."""
 
     @property
     def run(self) -> Run:
@@ -62,10 +72,10 @@ class StoredRun:
 
     @property
     def status(self) -> str:
-        """``"finished"``, ``"diverged"`` or ``"unfinished"``."""
+        """``"finished"``, also by early stopping, ``"diverged"`` or ``"unfinished"``."""
         if self.diverged_at is not None:
             return "diverged"
-        return "finished" if self.epochs >= self.config.epochs else "unfinished"
+        return "finished" if self.stopped or self.epochs >= self.config.epochs else "unfinished"
 
 
 METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,7 +154,7 @@ class Store:
     def save_correct(self, run: Run, engine: str, correct: np.ndarray) -> None:
         """Keep which test images a finished run got right, bool (n_test,), where `commit` was not told."""
         with self._write() as db:
-            row = (self._id(run, engine), run.config.epochs, rows.pack_bits(correct))
+            row = (self._id(run, engine), self._end(run, engine), rows.pack_bits(correct))
             db.execute("INSERT OR IGNORE INTO correct VALUES (?, ?, ?)", row)
 
     def save_probe(self, key: str, value: Any) -> None:
@@ -166,10 +166,11 @@ class Store:
 
     def progress(self, engine: str) -> dict[str, Progress]:
         """How far every trajectory has come: `Run.trajectory` to `Progress`, as `plan.plan` wants it."""
-        query = """SELECT trajectory, max(epoch), diverged_at IS NOT NULL FROM run JOIN epoch ON run.id = epoch.run
-                   WHERE engine = ? GROUP BY run.id"""
+        query = """SELECT trajectory, max(epoch), diverged_at IS NOT NULL, run.id, config
+                   FROM run JOIN epoch ON run.id = epoch.run WHERE engine = ? GROUP BY run.id"""
         return {
-            trajectory: Progress(epochs, bool(diverged)) for trajectory, epochs, diverged in self._all(query, engine)
+            trajectory: Progress(epochs, bool(diverged), self._stopped(number, config) and not diverged)
+            for trajectory, epochs, diverged, number, config in self._all(query, engine)
         }
 
     def history(self, run: Run, engine: str) -> History | None:
@@ -197,7 +198,10 @@ class Store:
         query = """SELECT epoch, tensors FROM weights JOIN run ON run.id = weights.run
                    WHERE trajectory = ? AND engine = ? AND epoch = coalesce(?, epoch) ORDER BY epoch DESC LIMIT 1"""
         found = self._all(query, run.trajectory, engine, epoch)
-        return Checkpoint(found[0][0], rows.unpack(found[0][1])) if found else None
+        if not found:
+            return None
+        done, tensors = found[0]
+        return Checkpoint(done, rows.unpack(tensors), self._watched(run, engine, done))
 
     def weights(self, run: Run, engine: str, epoch: int | None = None) -> dict[str, np.ndarray]:
         """The weights after an epoch, by default the run's last.
@@ -205,7 +209,7 @@ class Store:
         Raises:
             StoreError: they are not there; the message says which are.
         """
-        wanted = run.config.epochs if epoch is None else epoch
+        wanted = self._end(run, engine) if epoch is None else epoch
         found = self.checkpoint(run, engine, wanted)
         if not found:
             there = ", ".join(map(str, self.weight_epochs(run, engine))) or "none"
@@ -223,7 +227,7 @@ class Store:
         """
         query = """SELECT bits FROM correct JOIN run ON run.id = correct.run
                    WHERE trajectory = ? AND engine = ? AND epoch = ?"""
-        found = self._all(query, run.trajectory, engine, run.config.epochs)
+        found = self._all(query, run.trajectory, engine, self._end(run, engine))
         if not found:
             return None
         if len(found[0][0]) != -(-images // 8):
@@ -244,10 +248,10 @@ class Store:
         Where none does, those whose first epochs have such a config: then only these epochs are told of.
         """
         query = """SELECT trajectory, engine, seed, config, epoch, diverged_at, created, validation_loss,
-                          validation_accuracy, (SELECT total(seconds) FROM epoch WHERE run = run.id)
+                          validation_accuracy, (SELECT total(seconds) FROM epoch WHERE run = run.id), run.id
                    FROM run JOIN epoch ON run.id = epoch.run
                    WHERE epoch = (SELECT max(epoch) FROM epoch WHERE run = run.id) ORDER BY run.id"""
-        every = [_stored_run(row) for row in self._all(query)]
+        every = [_stored_run(row, self._stopped(number, row[3])) for *row, number in self._all(query)]
         found = [run for run in every if run.trajectory.startswith(prefix) or run.config.hash.startswith(prefix)]
         return found or [first for run in every if (first := self._first_epochs(run, prefix))]
 
@@ -265,6 +269,7 @@ class Store:
             validation_loss=float(history.validation_loss[-1]),
             validation_accuracy=float(history.validation_accuracy[-1]),
             seconds=float(np.nansum(history.seconds)),
+            stopped=history.stopped,
         )
 
     def sessions(self) -> list[dict[str, Any]]:
@@ -286,6 +291,31 @@ class Store:
                 return self._db.execute(query, values).fetchall()
         except sqlite3.Error as reason:
             raise StoreError(f"{self.path} cannot be read: {reason}. Use another --store, or a copy of it.") from None
+
+    def _values(self, number: int, metric: str, epochs: int) -> tuple[float, ...]:
+        """A metric of a run's row after epochs 1 to at most ``epochs``."""
+        query = f"SELECT {metric} FROM epoch WHERE run = ? AND epoch BETWEEN 1 AND ? ORDER BY epoch"
+        return tuple(rows.number(value) for (value,) in self._all(query, number, epochs))
+
+    def _watched(self, run: Run, engine: str, epochs: int) -> tuple[float, ...]:
+        """What early stopping has seen of a run after ``epochs`` of it; nothing without early stopping."""
+        rule = run.config.early_stopping
+        query = "SELECT id FROM run WHERE trajectory = ? AND engine = ?"
+        found = self._all(query, run.trajectory, engine) if rule else []
+        return self._values(found[0][0], rule.metric, epochs) if rule and found else ()
+
+    def _end(self, run: Run, engine: str) -> int:
+        """The epoch that a run ends with: its last, or the one at which it is stopped early."""
+        rule, epochs = run.config.early_stopping, run.config.epochs
+        return (rule and rule.ends_after(self._watched(run, engine, epochs))) or epochs
+
+    def _stopped(self, number: int, config: str) -> bool:
+        """Whether early stopping ended the run of a row; few configs ask for it, so few are decoded."""
+        if '"early_stopping"' not in config:
+            return False
+        asked = _decode(config)
+        rule = asked.early_stopping
+        return rule is not None and rule.ends_after(self._values(number, rule.metric, asked.epochs)) is not None
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -328,11 +358,11 @@ def _unwritable(path: Path, reason: object) -> StoreError:
     )
 
 
-def _stored_run(row: tuple[Any, ...]) -> StoredRun:
+def _stored_run(row: Sequence[Any], stopped: bool) -> StoredRun:
     trajectory, engine, seed, config, epochs, diverged_at, created, loss, accuracy, seconds = row
     return StoredRun(
         *(trajectory, engine, seed, _decode(config), epochs, diverged_at, created),
-        *(rows.number(loss), rows.number(accuracy), seconds),
+        *(rows.number(loss), rows.number(accuracy), seconds, stopped and diverged_at is None),
     )
 
 

@@ -131,6 +131,13 @@ def diverged(curves: Iterable[Curves]) -> str:
     return f"Runs that diverged: {wording.listed(named)}; means are of the others." if named else ""
 
 
+def stopped(curves: Iterable[Curves]) -> str:
+    """A sentence on runs that early stopping ended, for captions of curves, or ""."""
+    early = [(sum(after is not None for after in each.stopped_after), each) for each in curves]
+    named = [f"{count} of {len(each.seeds)} at {each.label}" for count, each in early if count]
+    return f"Runs that were stopped early: {wording.listed(named)}; means end with the first of them." if named else ""
+
+
 def seeds(curves: Iterable[Curves]) -> str:
     """For captions: "n = 10 seeds", "n = 3 to 5 seeds"."""
     counts = sorted({len(each.seeds) for each in curves})
@@ -207,9 +214,10 @@ def epoch_figure(name: str, metric: str, group: Sequence[Curves], caption: str, 
 
     since, wide = options.pop("since", 0), options.pop("wide", False)
     options = {"x_ticks": _ticks(group, since), **options}
-    series = [(each.label, each.epochs[since:], getattr(each, metric)[:, since:]) for each in group]
+    series = [(each.label, each.epochs[since:], getattr(each, metric)[:, since:], each.shortest) for each in group]
     chart = figures.curves(series, x_title="epoch", y_title=metric.replace("_", " "), **options)
-    return Figure(name, chart, caption, figures.curve_rows(series, x="epoch", y=metric), wide)
+    told = f"{caption} {stopped(group)}".strip()
+    return Figure(name, chart, told, figures.curve_rows(series, x="epoch", y=metric), wide)
 
 
 def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **options: Any) -> Figure:
@@ -226,7 +234,7 @@ def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **opti
     drawn, listed = [], []
     for each in group:
         lines = [
-            (part, each.epochs[since:], getattr(each, f"{field}_{metric}")[:, since:])
+            (part, each.epochs[since:], getattr(each, f"{field}_{metric}")[:, since:], each.shortest)
             for part, field in (("training", "train"), ("validation", "validation"))
         ]
         drawn.append((each.label, lines))
@@ -236,7 +244,7 @@ def panels(name: str, metric: str, group: Sequence[Curves], caption: str, **opti
         chart = figures.curves(drawn[0][1], x_title="epoch", y_title=metric, dashed=("training",), **options)
     else:
         chart = figures.multiples(drawn, x_title="epoch", y_title=metric, dashed=("training",), **options)
-    return Figure(name, chart, caption, listed, wide)
+    return Figure(name, chart, f"{caption} {stopped(group)}".strip(), listed, wide)
 
 
 def _ticks(group: Sequence[Curves], since: int) -> list[int]:
