@@ -1,29 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference engine's gradients against finite differences, and the check against wrong gradients."""
+"""Gradients of whole networks against finite differences, and the check itself against wrong gradients."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from finite_differences import assert_gradient, assert_layer_gradients, numeric_gradient, spread
 from shoal import models, streams
 from shoal.engines import reference
+from shoal.engines.reference import network
 from wrong_gradients import LOSS_MISTAKES, MISTAKES, right
-
-CHECKED = settings(max_examples=25, deadline=None, derandomize=True)
-small = st.integers(1, 3)
-
-
-@st.composite
-def windows(draw: st.DrawFn, pooling: bool) -> tuple[int, int, int, int, int]:
-    """kernel_size, stride, padding, height and width that fit together, odd ones included."""
-    kernel = draw(st.integers(1, 4))
-    padding = draw(st.integers(0, kernel // 2 if pooling else kernel - 1))
-    least = max(1, kernel - 2 * padding)
-    sizes = st.integers(least, least + 4)
-    return kernel, draw(st.integers(1, 3)), padding, draw(sizes), draw(sizes)
-
 
 # ---- the check itself ---------------------------------------------------------------------------------
 
@@ -67,44 +52,6 @@ def test_a_wrong_loss_gradient_fails(name: str) -> None:
         assert_gradient(loss, logits, LOSS_MISTAKES[name](logits, labels))
 
 
-# ---- every layer, odd shapes --------------------------------------------------------------------------
-
-
-@CHECKED
-@given(small, st.integers(1, 6), st.integers(1, 6))
-def test_linear(batch: int, in_features: int, out_features: int) -> None:
-    assert_layer_gradients(models.Linear(in_features, out_features), spread(batch, in_features), right)
-
-
-@CHECKED
-@given(small, small, small, windows(pooling=False))
-def test_conv2d(batch: int, channels: int, out: int, window: tuple[int, int, int, int, int]) -> None:
-    kernel, stride, padding, height, width = window
-    layer = models.Conv2d(channels, out, kernel, stride, padding)
-    assert_layer_gradients(layer, spread(batch, channels, height, width), right)
-
-
-@CHECKED
-@given(small, small, windows(pooling=True), st.sampled_from([models.MaxPool2d, models.AvgPool2d]))
-def test_pooling(batch: int, channels: int, window: tuple[int, int, int, int, int], kind: type) -> None:
-    kernel, stride, padding, height, width = window
-    assert_layer_gradients(kind(kernel, stride, padding), spread(batch, channels, height, width), right)
-
-
-@pytest.mark.parametrize("layer", [models.ReLU(), models.Sigmoid(), models.Tanh(), models.Flatten()])
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 2, 3, 5)])
-def test_layers_without_weights(layer: models.Layer, shape: tuple[int, ...]) -> None:
-    assert_layer_gradients(layer, spread(*shape), right)
-
-
-@CHECKED
-@given(small, st.integers(1, 6), st.floats(0.1, 30))
-def test_softmax_cross_entropy(batch: int, classes: int, scale: float) -> None:
-    logits, labels = spread(batch, classes) * scale, np.arange(batch) % classes
-    _, claimed = reference.softmax_cross_entropy(logits, labels)
-    assert_gradient(lambda at: reference.softmax_cross_entropy(at, labels)[0], logits, claimed)
-
-
 # ---- whole networks -----------------------------------------------------------------------------------
 
 TINY = (1, 8, 8)
@@ -119,24 +66,98 @@ NETWORKS = {
         ),
         TINY,
     ),
+    "residuals, one within the other": models.Model(
+        (
+            *(models.Conv2d(1, 2, 3, stride=2, padding=3), models.SiLU()),
+            *(models.Conv2d(2, 2, 1), models.GELU(), models.Conv2d(2, 2, 3, padding=1), models.Add(2), models.Add(4)),
+            *(models.GlobalAvgPool2d(), models.Flatten(), models.Linear(2, 3), models.Tanh(), models.Add(1)),
+        ),
+        TINY,
+    ),
+    "a residual from the pixels": models.Model(
+        (
+            *(models.Conv2d(1, 1, 3, padding=1), models.LeakyReLU(0.2), models.Add(2)),
+            *(models.MaxPool2d(4), models.Flatten(), models.Linear(4, 3)),
+        ),
+        TINY,
+    ),
+    "batch normalisation and dropout": models.Model(
+        (
+            *(models.Conv2d(1, 2, 3, stride=2), models.BatchNorm2d(2), models.GELU(), models.Dropout(0.3)),
+            *(models.Flatten(), models.Linear(18, 4), models.BatchNorm1d(4, eps=0.1), models.ReLU(), models.Dropout()),
+            *(models.Linear(4, 4), models.Add(3), models.Linear(4, 3)),
+        ),
+        TINY,
+    ),
+    "batch normalisation first": models.Model(
+        (models.BatchNorm2d(1), models.Flatten(), models.Dropout(0.1), models.Linear(64, 3)), TINY
+    ),
     "a pooling and an activation first": models.Model(
         (models.AvgPool2d(2), models.Tanh(), models.Conv2d(1, 2, 3), models.Flatten(), models.Linear(8, 3)), TINY
     ),
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_whole_network(name: str) -> None:
-    model = NETWORKS[name]
+def assert_network_gradients(model: models.Model, training: network.Training | None) -> None:
+    """Also where it says something: every parameter has a gradient that is not nearly zero."""
     weights = streams.initial_weights(model, models.pytorch_default(), seed=3)
     tensors = {key: value.astype(np.float64) for key, value in weights.items()}
     inputs, labels = spread(4, *TINY), np.array([0, 1, 2, 1])
-    loss, grads = reference.gradients(model, tensors, inputs, labels)
-    assert loss == reference.softmax_cross_entropy(reference.logits(model, tensors, inputs), labels)[0]
+
+    def loss() -> float:
+        return reference.gradients(model, tensors, inputs, labels, training)[0]
+
+    normalised = [at for at, layer in enumerate(model.layers) if isinstance(layer, models.BatchNormSpec)]
+    moving_nothing = [f"{at - 1}.bias" for at in normalised]  # while training, the mean takes it away again
+    _, grads = reference.gradients(model, tensors, inputs, labels, training)
     assert list(grads) == [parameter.name for parameter in model.parameters()]
     for key, claimed in grads.items():
-        assert_gradient(lambda _: reference.gradients(model, tensors, inputs, labels)[0], tensors[key], claimed)
-        assert np.abs(claimed).max() > 1e-4, f"{key} has no gradient to check"
+        assert_gradient(lambda _: loss(), tensors[key], claimed)
+        if not (training and key in moving_nothing):
+            assert np.abs(claimed).max() > 1e-4, f"{key} has no gradient to check"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_whole_network_in_evaluation(name: str) -> None:
+    model = NETWORKS[name]
+    assert_network_gradients(model, None)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_whole_network_in_training(name: str) -> None:
+    model = NETWORKS[name]
+    assert_network_gradients(model, reference.drawn(model, seed=1, epoch=0, places=range(4)))
+
+
+def test_the_loss_is_that_of_the_logits() -> None:
+    model = NETWORKS["residuals, one within the other"]
+    tensors = streams.initial_weights(model, models.pytorch_default(), seed=3)
+    inputs, labels = spread(4, *TINY), np.array([0, 1, 2, 1])
+    out = reference.logits(model, tensors, inputs)
+    assert np.array_equal(out, reference.forward(model, tensors, inputs)[-1])
+    assert reference.gradients(model, tensors, inputs, labels)[0] == reference.softmax_cross_entropy(out, labels)[0]
+
+
+WRONG_ROADS = {
+    "nothing comes back to the earlier layer": ("add_backward", lambda dout: (dout, 0 * dout)),
+    "nothing goes on to the layer before": ("add_backward", lambda dout: (0 * dout, dout)),
+    "each way gets half": ("add_backward", lambda dout: (dout / 2, dout / 2)),
+    "dropout lets the gradient through": ("dropout_backward", lambda dout, mask, scale: dout),
+    "statistics taken as constants": (
+        "batch_norm_backward_training",
+        lambda dout, inp, weight, eps: reference.batch_norm_backward(
+            dout, inp, *reference.batch_norm_moments(inp), weight, eps
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ROADS)
+def test_a_network_that_goes_back_a_wrong_road_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = NETWORKS["batch normalisation and dropout"]
+    monkeypatch.setattr(network, *WRONG_ROADS[name])
+    with pytest.raises(AssertionError, match="off by"):
+        assert_network_gradients(model, reference.drawn(model, seed=1, epoch=0, places=range(4)))
 
 
 # ---- what finite differences cannot see ---------------------------------------------------------------

@@ -8,7 +8,24 @@ import numpy as np
 
 from shoal.engines import reference
 from shoal.engines.reference import Operands
-from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sigmoid, Tanh
+from shoal.models import (
+    GELU,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
 
 
 class Mistake(NamedTuple):
@@ -73,10 +90,67 @@ def flipped_kernel(layer: Conv2d, dout: np.ndarray, inp: np.ndarray, out: np.nda
     return dinp, *right(layer, dout, inp, out, by)[1:]
 
 
+def without_mean(layer: BatchNorm2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
+    """Forgets that every input moves the mean: dbias / N stays in dinp."""
+    dinp, dweight, dbias = right(layer, dout, inp, out, by)
+    return dinp + _slope(layer, inp, by) * _channels(dbias) / (inp.size // 2), dweight, dbias
+
+
+def without_variance(layer: BatchNorm2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
+    """Forgets that every input moves the variance: n · dweight / N stays in dinp."""
+    dinp, dweight, dbias = right(layer, dout, inp, out, by)
+    normalised = (out - _channels(by.bias)) / _channels(by.weight)
+    return dinp + _slope(layer, inp, by) * normalised * _channels(dweight) / (inp.size // 2), dweight, dbias
+
+
+def constant_statistics(layer: BatchNorm2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
+    """Forgets both."""
+    return reference.batch_norm_backward(dout, inp, *reference.batch_norm_moments(inp), by.weight, layer.eps)
+
+
+def unbiased(layer: BatchNorm2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
+    """Divides by N - 1 on the way back, where the way there divided by N."""
+    dinp, dweight, dbias = right(layer, dout, inp, out, by)
+    _, var = reference.batch_norm_moments(inp)
+    values = inp.size // 2
+    ratio = np.sqrt((var + layer.eps) / (var * values / (values - 1) + layer.eps))
+    return dinp * _channels(ratio), dweight * ratio, dbias
+
+
+def of_each_example(layer: BatchNorm2d, dout: np.ndarray, inp: np.ndarray, out: np.ndarray, by: Operands) -> tuple:
+    """Normalises each image by itself on the way back."""
+    each = [right(layer, *(one[None] for one in four), by) for four in zip(dout, inp, out, strict=True)]
+    dinp, dweight, dbias = zip(*each, strict=True)
+    return np.concatenate(dinp), sum(dweight), sum(dbias)
+
+
+def _slope(layer: BatchNorm2d, inp: np.ndarray, by: Operands) -> np.ndarray:
+    return _channels(by.weight / np.sqrt(reference.batch_norm_moments(inp)[1] + layer.eps))
+
+
+def _channels(values: np.ndarray) -> np.ndarray:
+    return values.reshape(-1, 1, 1)
+
+
+def _with_dweight(found: tuple, dweight: np.ndarray) -> tuple:
+    return found[0], dweight, found[2]
+
+
+def _phi(inp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The normal distribution function and its density."""
+    return reference.normal_distribution(inp), np.exp(-inp * inp / 2) / np.sqrt(2 * np.pi)
+
+
+def _s(inp: np.ndarray) -> np.ndarray:
+    return reference.sigmoid_forward(inp)
+
+
 LINEAR, LINEAR_BATCH = Linear(5, 4), (3, 5)
 SQUARE, SQUARE_BATCH = Linear(4, 4), (3, 4)
 CONV, CONV_BATCH = Conv2d(2, 3, kernel_size=3, stride=2, padding=1), (2, 2, 6, 5)
 OVERLAPPING, POOL_BATCH = MaxPool2d(3, stride=2, padding=1), (2, 2, 6, 5)
+NORM, NORM_BATCH = BatchNorm2d(2, eps=0.1), (3, 2, 3, 2)
+LEAKY, DROPOUT = LeakyReLU(0.2), Dropout(0.4)
 
 MISTAKES = {
     "linear: sign of dinp": Mistake(LINEAR, LINEAR_BATCH, changed(0, np.negative)),
@@ -119,6 +193,70 @@ MISTAKES = {
     "sigmoid: dout forgotten": Mistake(Sigmoid(), (3, 7), lambda s, d, i, o, by: (o * (1 - o),)),
     "tanh: square forgotten": Mistake(Tanh(), (3, 7), lambda s, d, i, o, by: (d * (1 - o),)),
     "tanh: derivative of the sigmoid": Mistake(Tanh(), (3, 7), lambda s, d, i, o, by: (d * o * (1 - o),)),
+    "leaky relu: nothing of the negative side": Mistake(LEAKY, (3, 7), lambda s, d, i, o, by: (d * (i > 0),)),
+    "leaky relu: the slope on both sides": Mistake(LEAKY, (3, 7), lambda s, d, i, o, by: (d * s.negative_slope,)),
+    "leaky relu: one less the slope": Mistake(
+        LEAKY, (3, 7), lambda s, d, i, o, by: (np.where(i > 0, d, d * (1 - s.negative_slope)),)
+    ),
+    "leaky relu: sides exchanged": Mistake(
+        LEAKY, (3, 7), lambda s, d, i, o, by: (np.where(i < 0, d, d * s.negative_slope),)
+    ),
+    "gelu: density forgotten": Mistake(GELU(), (3, 7), lambda s, d, i, o, by: (d * _phi(i)[0],)),
+    "gelu: density not times the input": Mistake(GELU(), (3, 7), lambda s, d, i, o, by: (d * sum(_phi(i)),)),
+    "gelu: not divided by √(2π)": Mistake(
+        GELU(), (3, 7), lambda s, d, i, o, by: (d * (_phi(i)[0] + i * np.exp(-i * i / 2)),)
+    ),
+    "gelu: output in place of input": Mistake(
+        GELU(), (3, 7), lambda s, d, i, o, by: (d * (_phi(o)[0] + o * _phi(o)[1]),)
+    ),
+    "gelu: derivative of the form with a sigmoid": Mistake(
+        GELU(), (3, 7), lambda s, d, i, o, by: (d * (_s(1.702 * i) * (1 + 1.702 * i * (1 - _s(1.702 * i)))),)
+    ),
+    "silu: derivative of the sigmoid": Mistake(SiLU(), (3, 7), lambda s, d, i, o, by: (d * _s(i) * (1 - _s(i)),)),
+    "silu: input forgotten": Mistake(SiLU(), (3, 7), lambda s, d, i, o, by: (d * (_s(i) + _s(i) * (1 - _s(i))),)),
+    "silu: only the sigmoid": Mistake(SiLU(), (3, 7), lambda s, d, i, o, by: (d * _s(i),)),
+    "silu: output in place of input": Mistake(
+        SiLU(), (3, 7), lambda s, d, i, o, by: (d * _s(o) * (1 + o * (1 - _s(o))),)
+    ),
+    "global average: not divided": Mistake(GlobalAvgPool2d(), (2, 2, 4, 5), changed(0, lambda dinp: dinp * 20)),
+    "global average: divided by the width": Mistake(GlobalAvgPool2d(), (2, 2, 4, 5), changed(0, lambda dinp: dinp * 4)),
+    "batch norm: the mean's gradient forgotten": Mistake(NORM, NORM_BATCH, without_mean),
+    "batch norm: the variance's gradient forgotten": Mistake(NORM, NORM_BATCH, without_variance),
+    "batch norm: statistics as constants": Mistake(NORM, NORM_BATCH, constant_statistics),
+    "batch norm: running statistics while training": Mistake(
+        NORM, NORM_BATCH, lambda s, d, i, o, by: right(s, d, i, o, by._replace(training=False))
+    ),
+    "batch norm: unbiased variance on the way back": Mistake(NORM, NORM_BATCH, unbiased),
+    "batch norm: eps forgotten": Mistake(
+        NORM, NORM_BATCH, lambda s, d, i, o, by: reference.batch_norm_backward_training(d, i, by.weight, 0.0)
+    ),
+    "batch norm: the weight forgotten": Mistake(
+        NORM, NORM_BATCH, lambda s, d, i, o, by: right(s, d, i, o, by._replace(weight=np.ones(2)))
+    ),
+    "batch norm: dweight of what is not normalised": Mistake(
+        NORM, NORM_BATCH, lambda s, d, i, o, by: _with_dweight(right(s, d, i, o, by), (d * i).sum(axis=(0, 2, 3)))
+    ),
+    "batch norm: dweight of what comes out": Mistake(
+        NORM, NORM_BATCH, lambda s, d, i, o, by: _with_dweight(right(s, d, i, o, by), (d * o).sum(axis=(0, 2, 3)))
+    ),
+    "batch norm: dbias is a mean": Mistake(NORM, NORM_BATCH, changed(2, lambda dbias: dbias / 18)),
+    "batch norm: statistics of each example": Mistake(NORM, NORM_BATCH, of_each_example),
+    "dropout: not rescaled": Mistake(DROPOUT, (3, 7), lambda s, d, i, o, by: (d * by.mask,)),
+    "dropout: rescaled twice": Mistake(DROPOUT, (3, 7), changed(0, lambda dinp: dinp * DROPOUT.scale)),
+    "dropout: another mask": Mistake(
+        DROPOUT, (3, 7), lambda s, d, i, o, by: right(s, d, i, o, by._replace(mask=np.roll(by.mask, 1)))
+    ),
+    "dropout: the mask turned round": Mistake(
+        DROPOUT, (3, 7), lambda s, d, i, o, by: right(s, d, i, o, by._replace(mask=~by.mask))
+    ),
+    "dropout: as in evaluation": Mistake(
+        DROPOUT, (3, 7), lambda s, d, i, o, by: right(s, d, i, o, by._replace(training=False))
+    ),
+    "add: only through the layers": Mistake(Add(1), (3, 7), changed(1, np.zeros_like)),
+    "add: only around them": Mistake(Add(1), (3, 7), changed(0, np.zeros_like)),
+    "add: half each": Mistake(Add(1), (3, 7), lambda s, d, i, o, by: (d / 2, d / 2)),
+    "add: as if it multiplied": Mistake(Add(1), (3, 7), lambda s, d, i, o, by: (d * by.earlier, d * i)),
+    "add: no second gradient": Mistake(Add(1), (3, 7), lambda s, d, i, o, by: (d,)),
 }
 
 
