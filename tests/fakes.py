@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 import numpy as np
 
 from shoal.data import Dataset, Split
-from shoal.engines import Checkpoint, EpochRecord, Tensors
+from shoal.engines import Checkpoint, EpochRecord, Tensors, Watch
 from shoal.models import Model, softmax_regression
 from shoal.optimizers import SGD
 from shoal.study import Config, Grid, Run, Study
@@ -64,13 +64,13 @@ class FakeEngine:
             yield record
 
     def _course(self, run: Run, checkpoint: Checkpoint | None) -> Iterator[EpochRecord]:
-        first = checkpoint.epoch + 1 if checkpoint else 0
+        first, watch = checkpoint.epoch + 1 if checkpoint else 0, Watch(run.config, checkpoint)
         self.trained.append((run.trajectory, first, run.config.epochs))
         tensors = checkpoint.tensors if checkpoint else beginning(run)
         for epoch in range(first, run.config.epochs + 1):
             tensors = scrambled(tensors, run, epoch) if epoch else tensors
-            yield (record := record_of(run, epoch, tensors))
-            if record.diverged_at is not None:
+            yield (record := watch.judged(record_of(run, epoch, tensors)))
+            if record.is_last:
                 return
 
     def predict(self, model: Model, tensors: Tensors, images: np.ndarray, config: Config, data: Dataset) -> np.ndarray:

@@ -28,7 +28,8 @@ def patches(train: int = 90, test: int = 40, classes: int = 3, shape: tuple[int,
 
 def same(one: EpochRecord, other: EpochRecord) -> bool:
     """Equal to the last bit, but for the time it took."""
-    numbers = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "diverged_at")
+    numbers = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    numbers += ("diverged_at", "stopped")
     return (
         all(repr(getattr(one, name)) == repr(getattr(other, name)) for name in numbers)
         and np.array_equal(one.step_losses, other.step_losses, equal_nan=True)
