@@ -21,7 +21,6 @@ from shoal.errors import EngineError, StudyError
 from shoal.models import mlp
 from shoal.optimizers import SGD, Adam
 from shoal.plan import Progress, plan
-from shoal.results import StoredResults
 from shoal.runner import Demand, pending, train
 from shoal.store import Store
 from shoal.study import Config, Grid, Run, Study
@@ -300,25 +299,3 @@ def test_weights_wanted_later_are_made_up_for_and_no_more(store: Store) -> None:
     for run, epochs in zip(study().runs(), before, strict=True):
         assert store.weight_epochs(run, "fake") == tuple(range(epochs + 1))
     assert pending(Demand.of([study(keep=True)]), store, "fake") == ()
-
-
-# ---- in results ---------------------------------------------------------------------------------------
-
-
-def test_results_know_the_weights_and_images_of_the_end(store: Store) -> None:
-    train(Demand.of([study()]), FakeEngine(), DOTS, store)
-    results = StoredResults(store, study(), DOTS, FakeEngine())
-    for curves in results.all():
-        assert curves.seeds == (0, 1, 2, 3)
-        for row, seed in enumerate(curves.seeds):
-            run = Run(curves.config, seed)
-            assert store.correct(run, "fake", 12) is not None
-            end = int(curves.last[row])
-            kept = store.checkpoint(run, "fake", end)
-            assert kept is not None
-            assert results.weights(curves.config, seed)["1.weight"].tobytes() == kept.tensors["1.weight"].tobytes()
-            assert curves.final("validation_loss")[row] == curves.validation_loss[row, end]
-            assert np.isnan(curves.validation_loss[row, end + 1 :]).all()
-            assert np.isfinite(curves.validation_loss[row, : end + 1]).all()
-            assert curves.stopped_after[row] == (end if end < 12 else None)
-            assert np.isfinite(curves.step_losses[row]).sum() == 3 * end

@@ -35,8 +35,7 @@ def described(
     rows += [(name, _values([show(config) for config in configs])) for name, show in FIELDS]
     rows.insert(3, ("optimizer", _specs([config.optimizer for config in configs])))
     rows.append(("loss", _losses(configs)))
-    rows.append(("gradient clipping", _optional([config.gradient_clipping for config in configs])))
-    rows.append(("early stopping", _optional([config.early_stopping for config in configs])))
+    rows += [(name, _optional(name, configs)) for name in ("gradient clipping", "early stopping")]
     rows.append(("validation", _validation(configs, used)))
     rows.append(("seeds done", seeds_done(curves)))
     return tuple(row for row in rows if row[1])
@@ -132,9 +131,11 @@ def _loss(loss: CrossEntropy) -> str:
     return f"{loss.form} with labels smoothed by {loss.label_smoothing:g}" if loss.label_smoothing else loss.form
 
 
-def _optional(specs: Sequence[Spec | None]) -> str:
-    """What is not always there: "clip norm, max norm 1"; nothing where no config has it."""
-    return _values([spec_text(spec).lower() if spec else "none" for spec in specs]) if any(specs) else ""
+def _optional(name: str, configs: Sequence[Config]) -> str:
+    """What is not always there: "clip norm, max norm 1", "patience 3"; nothing where no config has it."""
+    specs = [getattr(config, name.replace(" ", "_")) for config in configs]
+    told = [spec_text(spec).lower().removeprefix(f"{name}, ") if spec else "none" for spec in specs]
+    return _values(told) if any(specs) else ""
 
 
 def _validation(configs: Sequence[Config], datasets: Sequence[Dataset]) -> str:
