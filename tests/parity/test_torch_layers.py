@@ -32,9 +32,24 @@ LAYERS: dict[str, tuple[models.Layer, tuple[int, ...]]] = {
     "average pool, overlapping": (models.AvgPool2d(3, stride=2), (2, 2, 7, 6)),
     "average pool, padding": (models.AvgPool2d(4, stride=3, padding=2), (2, 2, 7, 6)),
     "flatten": (models.Flatten(), (2, 3, 4, 5)),
+    "conv, padding beyond the kernel": (models.Conv2d(2, 3, 2, stride=3, padding=4), (3, 2, 6, 5)),
+    "global average pool": (models.GlobalAvgPool2d(), (2, 3, 7, 5)),
     "relu": (models.ReLU(), (2, 3, 4, 5)),
+    "leaky relu": (models.LeakyReLU(), (2, 3, 4, 5)),
+    "leaky relu, flat on the left": (models.LeakyReLU(0.0), (4, 7)),
+    "leaky relu, steeper on the left": (models.LeakyReLU(1.5), (4, 7)),
     "sigmoid": (models.Sigmoid(), (2, 3, 4, 5)),
     "tanh": (models.Tanh(), (4, 7)),
+    "gelu": (models.GELU(), (2, 3, 4, 5)),
+    "silu": (models.SiLU(), (2, 3, 4, 5)),
+}
+NORMS: dict[str, tuple[models.Layer, tuple[int, ...]]] = {
+    "features": (models.BatchNorm1d(7), (5, 7)),
+    "two examples": (models.BatchNorm1d(3), (2, 3)),
+    "channels": (models.BatchNorm2d(3), (4, 3, 5, 2)),
+    "places of one image": (models.BatchNorm2d(2), (1, 2, 3, 3)),
+    "other eps and momentum": (models.BatchNorm2d(3, eps=0.1, momentum=0.7), (4, 3, 5, 2)),
+    "all new each step": (models.BatchNorm1d(4, momentum=1.0), (6, 4)),
 }
 
 
@@ -49,19 +64,70 @@ def test_layer(name: str, ties: bool) -> None:
     inp = random.integers(-2, 3, shape).astype(float) if ties else random.normal(size=shape)
     module = twin_layer(layer).double()
     learnt = [parameter.detach().numpy() for parameter in module.parameters()]
-    weight, bias = learnt or (reference.NOTHING, reference.NOTHING)
+    by = reference.Operands(*learnt)
 
     watched = torch.tensor(inp, requires_grad=True)
     expected = module(watched)
-    out = reference.layer_forward(layer, inp, weight, bias)
+    out = reference.layer_forward(layer, inp, by)
     np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-13, atol=1e-13)
 
     dout = random.normal(size=out.shape)
     expected.backward(torch.tensor(dout))
-    found = reference.layer_backward(layer, dout, inp, out, weight)
+    found = reference.layer_backward(layer, dout, inp, out, by)
     wanted = [watched.grad, *(parameter.grad for parameter in module.parameters())]
     for mine, theirs in zip(found, wanted, strict=True):
         np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", NORMS)
+def test_batch_norm(name: str, training: bool) -> None:
+    """Three steps: what comes out, what goes back, and the running statistics, which evaluation leaves alone."""
+    from torch_twins import twin_layer
+
+    layer, shape = NORMS[name]
+    random = np.random.default_rng(0)
+    module = twin_layer(layer).double().train(training)
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_floating_point():
+            tensor.data = torch.tensor(random.uniform(0.5, 2, tensor.shape))
+    for _ in range(3):
+        named = {name: value.detach().numpy().copy() for name, value in module.state_dict().items() if value.ndim}
+        by = reference.Operands(**named, training=training)
+        inp = 3 * random.normal(size=shape) + 1
+        watched = torch.tensor(inp, requires_grad=True)
+        module.zero_grad()
+        expected = module(watched)
+        out = reference.layer_forward(layer, inp, by)
+        np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-12, atol=1e-12)
+        dout = random.normal(size=shape)
+        expected.backward(torch.tensor(dout))
+        found = reference.layer_backward(layer, dout, inp, out, by)
+        wanted = [watched.grad, module.weight.grad, module.bias.grad]
+        for mine, theirs in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-11, atol=1e-12)
+        mean, var = by.running_mean, by.running_var
+        if training:
+            mean, var = reference.batch_norm_running(inp, mean, var, layer.momentum)
+        np.testing.assert_allclose(mean, module.running_mean.numpy(), rtol=1e-13)
+        np.testing.assert_allclose(var, module.running_var.numpy(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.97])
+def test_dropout(p: float) -> None:
+    """PyTorch's own mask, read off what it lets through of ones; p as near as 65,536ths come."""
+    layer, random = models.Dropout(p), np.random.default_rng(0)
+    inp, dout = random.normal(size=(2, 6, 9))
+    torch.manual_seed(0)
+    seen = torch.nn.functional.dropout(torch.ones(6, 9, dtype=torch.float64), layer.threshold / 65536)
+    watched = torch.tensor(inp, requires_grad=True)
+    expected = watched * seen
+    expected.backward(torch.tensor(dout))
+    by = reference.Operands(mask=seen.numpy() > 0, training=True)
+    out = reference.layer_forward(layer, inp, by)
+    np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-7)
+    (found,) = reference.layer_backward(layer, dout, inp, out, by)
+    np.testing.assert_allclose(found, watched.grad.numpy(), rtol=1e-7)
 
 
 @pytest.mark.parametrize(("batch", "classes"), [(1, 1), (1, 10), (7, 3), (256, 10)])

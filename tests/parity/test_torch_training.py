@@ -9,7 +9,26 @@ import pytest
 
 from shoal.engines import Engine, EpochRecord
 from shoal.engines.reference import ReferenceEngine
-from shoal.models import Conv2d, Flatten, Linear, MaxPool2d, Model, PyTorchDefault, ReLU, lenet, mlp, softmax_regression
+from shoal.models import (
+    GELU,
+    Add,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    Model,
+    PyTorchDefault,
+    ReLU,
+    SiLU,
+    lenet,
+    mlp,
+    softmax_regression,
+)
 from shoal.optimizers import SGD, Adam, AdamW, Cosine, Exponential, StepDecay, WarmUp
 from shoal.study import Config, Run
 from small_data import patches
@@ -20,6 +39,20 @@ pytestmark = pytest.mark.torch
 DATA = patches(train=150, test=70, classes=10, shape=(1, 28, 28))
 LENET = lenet("relu", "max")
 STRIDED = Model((Conv2d(1, 5, 4, stride=3, padding=2), ReLU(), MaxPool2d(3, 2, 1), Flatten(), Linear(125, 10)))
+
+NORMALISED = Model(
+    (
+        *(Conv2d(1, 4, 3, stride=2), BatchNorm2d(4), LeakyReLU(), MaxPool2d(2), Flatten()),
+        *(Linear(144, 12), BatchNorm1d(12, momentum=0.3), GELU(), Linear(12, 10)),
+    )
+)
+RESIDUAL = Model(
+    (
+        *(Conv2d(1, 4, 3, stride=3, padding=4), SiLU()),
+        *(Conv2d(4, 4, 3, padding=1), BatchNorm2d(4), ReLU(), Conv2d(4, 4, 1), Add(4), GELU()),
+        *(GlobalAvgPool2d(), Flatten(), Dropout(0.2), Linear(4, 10)),
+    )
+)
 
 RUNS: dict[str, dict[str, Any]] = {
     # five steps an epoch, the last one smaller; two epochs unless a schedule needs more
@@ -32,6 +65,11 @@ RUNS: dict[str, dict[str, Any]] = {
     "LeNet ReLU": {"model": LENET},
     "LeNet Adam": {"model": LENET, "optimizer": Adam(lr=0.003, weight_decay=0.01)},
     "odd strides": {"model": STRIDED, "optimizer": SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)},
+    "batch norm": {"model": NORMALISED, "optimizer": SGD(lr=0.1, momentum=0.9, weight_decay=0.01)},
+    # a bias before a batch norm has a gradient of rounding alone, which Adam's usual eps would blow up
+    "batch norm and Adam": {"model": NORMALISED, "optimizer": Adam(lr=0.01, eps=1e-4)},
+    "dropout": {"model": Model((Flatten(), Dropout(0.2), Linear(784, 32), SiLU(), Dropout(), Linear(32, 10)))},
+    "residual": {"model": RESIDUAL, "optimizer": AdamW(lr=0.01, eps=1e-4)},
     "PyTorch's own start": {"model": LENET, "init": PyTorchDefault()},
     "standardised": {"model": mlp(8), "standardize": True},
     "holding out": {"model": mlp(8), "holdout": 50},

@@ -26,13 +26,62 @@ def twin_layer(layer: models.Layer) -> nn.Module:
             return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding)
         case models.AvgPool2d():
             return nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
+        case models.GlobalAvgPool2d():
+            return nn.AdaptiveAvgPool2d(1)
+        case models.LeakyReLU():
+            return nn.LeakyReLU(layer.negative_slope)
+        case models.BatchNorm1d() | models.BatchNorm2d():
+            return getattr(nn, type(layer).__name__)(layer.num_features, layer.eps, layer.momentum)
+        case models.Dropout():
+            return MaskedDropout(layer)
+        case models.Add():
+            return nn.Identity()  # `Chain` adds
         case _:
             return getattr(nn, type(layer).__name__)()
 
 
-def twin_model(model: models.Model) -> nn.Sequential:
+class MaskedDropout(nn.Module):
+    """Dropout by words given from outside, as PyTorch's own draws are its own."""
+
+    def __init__(self, layer: models.Dropout) -> None:
+        super().__init__()
+        self.threshold, self.scale = round(layer.p * 65536), np.float32(1 / (1 - round(layer.p * 65536) / 65536))
+        self.words = np.empty(0)
+
+    def forward(self, inp: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return inp
+        kept = torch.from_numpy((self.words >= self.threshold) * self.scale).to(inp.dtype)
+        return inp * kept.reshape(inp.shape)
+
+
+class Chain(nn.Sequential):
+    """An `nn.Sequential` in which some places add what an earlier one received: ``adds`` says how far back."""
+
+    def __init__(self, *modules: nn.Module, adds: dict[int, int]) -> None:
+        super().__init__(*modules)
+        self.adds = adds
+
+    def forward(self, inp: torch.Tensor) -> torch.Tensor:
+        received = []
+        for index, module in enumerate(self):
+            received.append(inp)
+            inp = module(inp)
+            if index in self.adds:
+                inp = inp + received[index - self.adds[index]]
+        return inp
+
+    def draw(self, model: models.Model, seed: int, epoch: int, places: range) -> None:
+        """Give each dropout its words for these examples of the epoch."""
+        for index, (module, shape) in enumerate(zip(self, model.shapes(), strict=False)):
+            if isinstance(module, MaskedDropout):
+                module.words = streams.dropout_words(seed, index, epoch, places, int(np.prod(shape)))
+
+
+def twin_model(model: models.Model) -> Chain:
     """The `nn.Sequential` whose state dict has the model's parameter names."""
-    return nn.Sequential(*map(twin_layer, model.layers))
+    adds = {index: layer.back for index, layer in enumerate(model.layers) if isinstance(layer, models.Add)}
+    return Chain(*map(twin_layer, model.layers), adds=adds)
 
 
 def twin_optimizer(optimizer: optimizers.Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -101,14 +150,17 @@ def train(run: Run, dataset: Dataset, dtype: torch.dtype) -> Trained:
     labels, test_labels = (torch.from_numpy(split.labels.astype(np.int64)) for split in (dataset.train, dataset.test))
     model = twin_model(config.model).to(dtype)
     initial = streams.initial_weights(config.model, config.init, run.seed)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
+    begun = {name: torch.from_numpy(value) for name, value in initial.items()}
+    model.load_state_dict(model.state_dict() | begun)  # which also counts minibatches, unlike Shoal
     examples = portions(config, dataset).train.astype(np.int64)
     optimizer = twin_optimizer(config.optimizer, list(model.parameters()))
     scheduler, by_step = twin_schedule(config.schedule, optimizer, -(-len(examples) // config.batch_size))
     losses, validation_loss, validation_accuracy = [], [], []
     for epoch in range(config.epochs):
         order = torch.from_numpy(examples[streams.order(len(examples), run.seed, epoch)])
-        for batch in order.split(config.batch_size):
+        model.train()
+        for batch, places in zip(order.split(config.batch_size), _places(len(order), config.batch_size), strict=True):
+            model.draw(config.model, run.seed, epoch, places)
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(inputs[batch]), labels[batch])
             loss.backward()
@@ -118,9 +170,14 @@ def train(run: Run, dataset: Dataset, dtype: torch.dtype) -> Trained:
                 scheduler.step()
         if not by_step:
             scheduler.step()
+        model.eval()
         with torch.no_grad():
             logits = model(tests)
         validation_loss.append(nn.functional.cross_entropy(logits, test_labels).item())
         validation_accuracy.append((logits.argmax(1) == test_labels).double().mean().item())
-    weights = {name: value.numpy() for name, value in model.state_dict().items()}
+    weights = {name: model.state_dict()[name].numpy() for name in initial}
     return Trained(np.array(losses), validation_loss, validation_accuracy, weights)
+
+
+def _places(count: int, size: int) -> list[range]:
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
