@@ -19,7 +19,7 @@ from shoal.models import BatchNormSpec, Model, describe, show
 from shoal.study import Config, Run
 
 Tensors = Mapping[str, np.ndarray]
-"""Parameter name to float array in PyTorch's layout; optimizer state as ``"momentum/0.weight"``."""
+"""Name of a parameter or buffer to float array in PyTorch's layout; optimizer state as ``"momentum/0.weight"``."""
 
 
 @dataclass(frozen=True)
