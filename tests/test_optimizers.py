@@ -9,16 +9,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from shoal.engines.reference import adam_step, adamw_step, sgd_step, update
+from shoal.engines.reference import adagrad_step, adam_step, adamw_step, lion_step, rmsprop_step, sgd_step, update
 from shoal.errors import StudyError
 from shoal.optimizers import (
     SGD,
+    Adagrad,
     Adam,
     AdamW,
     Constant,
     Cosine,
     Exponential,
+    Lion,
     Optimizer,
+    RMSprop,
     Schedule,
     StepDecay,
     WarmUp,
@@ -30,12 +33,18 @@ def array(*values: float) -> np.ndarray:
     return np.array(values)
 
 
-def follow(optimizer: Optimizer, gradient: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps: int) -> Any:
-    """The tensors after each step, from zero state."""
+def follow(
+    optimizer: Optimizer,
+    gradient: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    steps: int,
+    schedule: Schedule | None = None,
+) -> Any:
+    """The tensors after each step of one epoch, from zero state."""
     tensors = {"w": start} | {f"{kind}/w": np.zeros_like(start) for kind in optimizer.state}
     path = [tensors]
-    for step in range(1, steps + 1):
-        tensors = update(optimizer, tensors, {"w": gradient(tensors["w"])}, optimizer.lr, step)
+    for step, lr in enumerate(learning_rates(optimizer, schedule or Constant(), 0, steps).tolist(), start=1):
+        tensors = update(optimizer, tensors, {"w": gradient(tensors["w"])}, lr, step)
         path.append(tensors)
     return path
 
@@ -69,6 +78,34 @@ def test_nesterov_by_hand() -> None:
     assert path[2]["momentum/w"] == pytest.approx([1.9])
 
 
+def test_lion_by_hand() -> None:
+    """The direction looks at the new gradient with weight 1 - b1, the mean keeps it with weight 1 - b2."""
+    weight, mean = lion_step(array(1, 1, 1), array(3, -1, 0), array(-0.5, 1, 0), 0.1, (0.5, 0.75), 0)
+    assert weight == pytest.approx([0.9, 1, 1])  # .5 · -.5 + .5 · 3 > 0; .5 · 1 + .5 · -1 = 0
+    assert mean == pytest.approx([0.375, 0.5, 0])
+    weight, mean = lion_step(array(2), array(0), array(0), 0.1, (0.9, 0.99), 0.5)
+    assert (weight[0], mean[0]) == (pytest.approx(2 * (1 - 0.1 * 0.5)), 0), "the decay is decoupled"
+
+
+def test_adagrad_by_hand() -> None:
+    """g = 3, then 4: the sum is 9, then 25; the rate falls from .1 to .1 / 1.5."""
+    weight, total = adagrad_step(array(1), array(3), array(0), 1, 0.1, 0.5, 0, 1)
+    assert (weight[0], total[0]) == (pytest.approx(1 - 0.1 * 3 / (3 + 1)), 9)
+    weight, total = adagrad_step(weight, array(4), total, 2, 0.1, 0.5, 0, 1)
+    assert (weight[0], total[0]) == (pytest.approx(1 - 0.1 * 3 / 4 - 0.1 / 1.5 * 4 / (5 + 1)), 25)
+    assert adagrad_step(array(2), array(1), array(0), 1, 0.1, 0, 0.5, 1e-10)[1] == 4, "the penalty is in the gradient"
+
+
+def test_rmsprop_by_hand() -> None:
+    """v = .75 · 0 + .25 · 16 = 4 and g / (√v + 2) = 1; with momentum .5 the second step is 1.5 of them, were v kept."""
+    weight, square, _ = rmsprop_step(array(1), array(4), array(0), array(0), 0.1, 0.75, 2, 0, 0)
+    assert (weight[0], square[0]) == (pytest.approx(0.9), 4)
+    weight, square, buffer = rmsprop_step(array(1), array(2), array(4), array(1), 0.1, 0.75, 2, 0, 0.5)
+    assert (square[0], buffer[0]) == (4, pytest.approx(0.5 + 2 / 4))
+    assert weight[0] == pytest.approx(1 - 0.1 * 1)
+    assert rmsprop_step(array(2), array(1), array(0), array(0), 0.1, 0, 1, 0.5, 0)[1] == 4
+
+
 def test_adam_by_hand() -> None:
     """The first step is lr · g / (|g| + eps) whatever g; the second from m = .19, v = .001999 and g = 1 both times."""
     path = follow(Adam(lr=0.1, eps=1e-2), np.ones_like, array(0), 2)
@@ -99,6 +136,9 @@ def test_steps_leave_their_arguments_alone() -> None:
     weight, grad, velocity = array(1), array(2), array(3)
     sgd_step(weight, grad, velocity, 0.1, 0.9, True, 0.1)
     adam_step(weight, grad, velocity, velocity, 1, 0.1, (0.9, 0.9), 1e-8, 0.1)
+    lion_step(weight, grad, velocity, 0.1, (0.9, 0.9), 0.1)
+    adagrad_step(weight, grad, velocity, 1, 0.1, 0.1, 0.1, 1e-8)
+    rmsprop_step(weight, grad, velocity, velocity, 0.1, 0.9, 1e-8, 0.1, 0.9)
     assert (weight[0], grad[0], velocity[0]) == (1, 2, 3)
 
 
@@ -114,6 +154,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "SGD": SGD(lr=0.02),
     "momentum": SGD(lr=0.01, momentum=0.9),
     "Nesterov": SGD(lr=0.01, momentum=0.9, nesterov=True),
+    "Lion": Lion(lr=0.02),
+    "Adagrad": Adagrad(lr=1.0),
+    "RMSprop": RMSprop(lr=0.02),
+    "RMSprop with momentum": RMSprop(lr=0.002, momentum=0.9),
     "Adam": Adam(lr=0.05),
     "AdamW": AdamW(lr=0.05, weight_decay=0),
 }
@@ -137,7 +181,8 @@ def twisted(w: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("problem", [valley, bent, twisted])
 def test_every_optimizer_solves_every_problem(name: str, problem: Callable[[np.ndarray], np.ndarray]) -> None:
-    path = follow(OPTIMIZERS[name], problem, array(3, 1), 1500)
+    """With a rate that ends near 0: some take a whole step however close they are."""
+    path = follow(OPTIMIZERS[name], problem, array(3, 1), 1500, Cosine(epochs=1))
     assert path[-1]["w"] == pytest.approx([1, -2], abs=1e-3)
     assert np.linalg.norm(path[10]["w"] - [1, -2]) < np.linalg.norm(path[0]["w"] - [1, -2])
 
@@ -176,6 +221,8 @@ def test_defaults_and_state() -> None:
     assert SGD(lr=0.1).state == ()
     assert SGD(lr=0.1, momentum=0.9).state == ("momentum",)
     assert Adam().state == AdamW().state == ("mean", "square")
+    assert (Lion().state, Adagrad().state, RMSprop().state) == (("mean",), ("sum",), ("square",))
+    assert RMSprop(momentum=0.9).state == ("square", "momentum")
     assert (Adam().lr, Adam().betas, Adam().eps, AdamW().weight_decay) == (1e-3, (0.9, 0.999), 1e-8, 1e-2)
 
 
@@ -205,6 +252,12 @@ REFUSED: list[tuple[type, dict[str, Any], str]] = [
     (SGD, {"lr": 0.1, "weight_decay": float("nan")}, r"weight_decay=nan"),
     (SGD, {"lr": 0.1, "momentum": float("nan")}, r"momentum=nan"),
     (Cosine, {"epochs": 2, "floor": float("nan")}, r"floor=nan"),
+    (Lion, {"betas": (0.9, 1.0)}, r"betas=\(0\.9, 1\.0\)"),
+    (Lion, {"weight_decay": -1}, r"Lion\(weight_decay=-1\)"),
+    (Adagrad, {"lr_decay": -1}, r"lr_decay=-1"),
+    (Adagrad, {"eps": 0}, r"eps=0"),
+    (RMSprop, {"alpha": 1}, r"alpha=1"),
+    (RMSprop, {"momentum": -0.1}, r"momentum=-0\.1"),
     (Adam, {"betas": (0.9, 1.0)}, r"betas=\(0\.9, 1\.0\)"),
     (Adam, {"eps": 0}, r"eps=0"),
     (AdamW, {"betas": (0.9,)}, r"betas=\(0\.9,\)"),
