@@ -24,6 +24,7 @@ using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu, Shape...>;
 using Floats = Array<float, nb::ndim<1>>;
 using Indices = Array<std::uint32_t, nb::ndim<1>>;
 using Rates = Array<double, nb::ndim<1>>;
+using Keys = Array<std::uint64_t, nb::shape<-1, 2>>;
 using Images = Array<std::uint8_t, nb::ndim<4>>;
 using Labels = Array<std::uint16_t, nb::ndim<1>>;
 
@@ -88,24 +89,25 @@ class PySession {
  public:
   PySession(int threads, const std::string& kernels) : session_(threads, shoal::choose_kernels(kernels)) {}
 
-  // The network comes as a handle: a shared_ptr would be made where nanobind lets no exception through.
-  int add_run(nb::handle_t<shoal::Network> handle, const shoal::Optimizer& optimizer, shoal::Form form, int batch_size,
-              const Split& training, const Split& validation, Indices indices, float scale, float shift, Floats weights,
-              std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
-    const shoal::Network* network = nb::inst_ptr<shoal::Network>(handle);
+  // The layout comes as a handle: a shared_ptr would be made where nanobind lets no exception through.
+  int add_run(nb::handle_t<shoal::Layout> handle, const shoal::Optimizer& optimizer, const shoal::Objective& objective,
+              int batch_size, const Split& training, const Split& validation, Indices indices, float scale, float shift,
+              Floats weights, std::optional<Floats> first, std::optional<Floats> second, std::int64_t step) {
+    const shoal::Layout* layout = nb::inst_ptr<shoal::Layout>(handle);
+    const shoal::Network& network = layout->network;
     require(batch_size >= 1, "batch_size must be at least 1");
-    require(weights.size() == static_cast<std::size_t>(network->plain_parameters()), "weights have a wrong size");
-    check_fit(training, *network);
-    check_fit(validation, *network);
-    shoal::RunPlan plan{network,
-                        optimizer,
-                        form,
-                        batch_size,
+    require(weights.size() == static_cast<std::size_t>(network.plain_tensors()), "weights have a wrong size");
+    require(objective.dropout_keys.size() == static_cast<std::size_t>(network.dropouts()),
+            "every dropout needs one key");
+    check_fit(training, network);
+    check_fit(validation, network);
+    shoal::RunPlan plan{layout,
+                        {optimizer, objective, batch_size},
                         training.examples(scale, shift),
                         validation.examples(scale, shift),
                         checked(indices, validation)};
     const int kept = optimizer.state_tensors();
-    const float *moment1 = state(first, kept > 0, *network), *moment2 = state(second, kept > 1, *network);
+    const float *moment1 = state(first, kept > 0, network), *moment2 = state(second, kept > 1, network);
     kept_.push_back({nb::borrow(handle), training, validation});
     try {
       return session_.add_run(std::move(plan), weights.data(), moment1, moment2, step);
@@ -115,8 +117,9 @@ class PySession {
     }
   }
 
-  void push(int run, Indices order, Rates rates) {
-    shoal::Epoch epoch{{order.data(), order.data() + order.size()}, {rates.data(), rates.data() + rates.size()}};
+  void push(int run, Indices order, Rates rates, std::uint64_t number) {
+    shoal::Epoch epoch{
+        {order.data(), order.data() + order.size()}, {rates.data(), rates.data() + rates.size()}, number};
     const std::size_t size = kept_.at(run).training.images.shape(0);
     for (const std::uint32_t index : epoch.order) require(index < size, "an index is beyond the split");
     session_.push(run, std::move(epoch));
@@ -161,7 +164,7 @@ class PySession {
   }
 
   struct Kept {
-    nb::object network;
+    nb::object layout;
     Split training, validation;
   };
 
@@ -169,9 +172,10 @@ class PySession {
   shoal::Session session_;  // last, so that its threads end before what they read
 };
 
-nb::object predict(const shoal::Network& network, Floats weights, Images images, float scale, float shift,
+nb::object predict(const shoal::Layout& layout, Floats weights, Images images, float scale, float shift,
                    const std::string& kernel_name) {
-  require(weights.size() == static_cast<std::size_t>(network.plain_parameters()), "weights have a wrong size");
+  const shoal::Network& network = layout.network;
+  require(weights.size() == static_cast<std::size_t>(network.plain_tensors()), "weights have a wrong size");
   check_shape(images, network);
   const std::int64_t count = static_cast<std::int64_t>(images.shape(0));
   std::vector<float> logits(count * network.classes());
@@ -180,13 +184,25 @@ nb::object predict(const shoal::Network& network, Floats weights, Images images,
     const shoal::Examples examples{images.data(), nullptr, static_cast<std::int64_t>(images.size()) / count, scale,
                                    shift};
     nb::gil_scoped_release release;
-    shoal::Buffer packed(network.parameters());
-    network.from_plain(weights.data(), packed.data());
+    shoal::Buffer packed(network.tensors());
+    network.from_plain(weights.data(), packed.data(), true);
     const std::atomic<bool> cancelled{false};
-    shoal::Workspace workspace(network, kernels, cancelled);
-    shoal::predict(workspace, kernels, packed.data(), examples, count, logits.data());
+    shoal::Workspace workspace(layout, kernels, cancelled);
+    shoal::predict(workspace, packed.data(), examples, count, logits.data());
   }
   return to_numpy(std::move(logits));
+}
+
+using Kind = shoal::Kind;
+
+template <Kind KIND>
+void pool2d(shoal::Network& network, int kernel, int stride, int padding) {
+  network.pool2d(KIND, kernel, stride, padding);
+}
+
+template <Kind KIND>
+void activation(shoal::Network& network) {
+  network.activation(KIND);
 }
 
 }  // namespace
@@ -205,36 +221,80 @@ NB_MODULE(_native, m) {
       .def(nb::init<int, int, int>(), "channels"_a, "height"_a, "width"_a)
       .def("linear", &shoal::Network::linear, "out_features"_a)
       .def("conv2d", &shoal::Network::conv2d, "out_channels"_a, "kernel"_a, "stride"_a, "padding"_a)
-      .def("max_pool2d", [](shoal::Network& n, int k, int s, int p) { n.pool2d(shoal::Kind::MaxPool2d, k, s, p); })
-      .def("avg_pool2d", [](shoal::Network& n, int k, int s, int p) { n.pool2d(shoal::Kind::AvgPool2d, k, s, p); })
+      .def("max_pool2d", &pool2d<Kind::MaxPool2d>, "kernel"_a, "stride"_a, "padding"_a)
+      .def("avg_pool2d", &pool2d<Kind::AvgPool2d>, "kernel"_a, "stride"_a, "padding"_a)
+      .def("global_avg_pool2d", &shoal::Network::global_avg_pool2d)
       .def("flatten", &shoal::Network::flatten)
-      .def("relu", [](shoal::Network& n) { n.activation(shoal::Kind::ReLU); })
-      .def("sigmoid", [](shoal::Network& n) { n.activation(shoal::Kind::Sigmoid); })
-      .def("tanh", [](shoal::Network& n) { n.activation(shoal::Kind::Tanh); });
+      .def("batch_norm", &shoal::Network::batch_norm, "eps"_a, "momentum"_a)
+      .def("dropout", &shoal::Network::dropout, "threshold"_a)
+      .def("add", &shoal::Network::add, "back"_a)
+      .def("relu", &activation<Kind::ReLU>)
+      .def(
+          "leaky_relu", [](shoal::Network& n, float slope) { n.activation(Kind::LeakyReLU, slope); }, "slope"_a)
+      .def("sigmoid", &activation<Kind::Sigmoid>)
+      .def("tanh", &activation<Kind::Tanh>)
+      .def("gelu", &activation<Kind::GELU>)
+      .def("silu", &activation<Kind::SiLU>);
 
-  nb::class_<shoal::Optimizer>(m, "Optimizer")
+  nb::class_<shoal::Layout>(m, "Layout").def(nb::init<const shoal::Network&>(), "network"_a);
+
+  using Optimizer = shoal::Optimizer;
+  using Rule = Optimizer::Rule;
+  nb::class_<Optimizer>(m, "Optimizer")
       .def_static(
           "sgd",
           [](double momentum, bool nesterov, double weight_decay) {
-            return shoal::Optimizer{.momentum = momentum, .weight_decay = weight_decay, .nesterov = nesterov};
+            return Optimizer{.momentum = momentum, .weight_decay = weight_decay, .nesterov = nesterov};
           },
           "momentum"_a, "nesterov"_a, "weight_decay"_a)
       .def_static(
+          "lion",
+          [](double beta1, double beta2, double weight_decay) {
+            return Optimizer{.rule = Rule::Lion, .weight_decay = weight_decay, .beta1 = beta1, .beta2 = beta2};
+          },
+          "beta1"_a, "beta2"_a, "weight_decay"_a)
+      .def_static(
+          "adagrad",
+          [](double lr_decay, double eps, double weight_decay) {
+            return Optimizer{.rule = Rule::Adagrad, .weight_decay = weight_decay, .eps = eps, .lr_decay = lr_decay};
+          },
+          "lr_decay"_a, "eps"_a, "weight_decay"_a)
+      .def_static(
+          "rmsprop",
+          [](double alpha, double eps, double weight_decay, double momentum) {
+            return Optimizer{
+                .rule = Rule::RMSprop, .momentum = momentum, .weight_decay = weight_decay, .alpha = alpha, .eps = eps};
+          },
+          "alpha"_a, "eps"_a, "weight_decay"_a, "momentum"_a)
+      .def_static(
           "adam",
           [](double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
-            return shoal::Optimizer{.adam = true,
-                                    .weight_decay = weight_decay,
-                                    .beta1 = beta1,
-                                    .beta2 = beta2,
-                                    .eps = eps,
-                                    .decoupled = decoupled};
+            return Optimizer{.rule = Rule::Adam,
+                             .weight_decay = weight_decay,
+                             .beta1 = beta1,
+                             .beta2 = beta2,
+                             .eps = eps,
+                             .decoupled = decoupled};
           },
-          "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a);
+          "beta1"_a, "beta2"_a, "eps"_a, "weight_decay"_a, "decoupled"_a)
+      .def_rw("clip_norm", &Optimizer::clip_norm)
+      .def_rw("clip_value", &Optimizer::clip_value);
 
   nb::enum_<shoal::Form>(m, "Form")
       .value("LOG_SUM_EXP", shoal::Form::LogSumExp)
       .value("SHIFTED", shoal::Form::Shifted)
       .value("NAIVE", shoal::Form::Naive);
+
+  nb::class_<shoal::Objective>(m, "Objective")
+      .def(
+          "__init__",
+          [](shoal::Objective* self, shoal::Form form, float smoothing, Keys keys) {
+            new (self) shoal::Objective{form, smoothing, {}};
+            for (std::size_t i = 0; i < keys.shape(0); ++i) {
+              self->dropout_keys.push_back({keys.data()[2 * i], keys.data()[2 * i + 1]});
+            }
+          },
+          "form"_a, "smoothing"_a, "dropout_keys"_a.noconvert());
 
   nb::class_<Split>(m, "Split")
       .def(
@@ -243,14 +303,14 @@ NB_MODULE(_native, m) {
 
   nb::class_<PySession>(m, "Session")
       .def(nb::init<int, const std::string&>(), "threads"_a, "kernels"_a)
-      .def("add_run", &PySession::add_run, "network"_a, "optimizer"_a, "form"_a, "batch_size"_a, "training"_a,
+      .def("add_run", &PySession::add_run, "layout"_a, "optimizer"_a, "objective"_a, "batch_size"_a, "training"_a,
            "validation"_a, "validation_indices"_a.noconvert(), "scale"_a, "shift"_a, "weights"_a.noconvert(),
            "first"_a.noconvert().none(), "second"_a.noconvert().none(), "step"_a)
-      .def("push", &PySession::push, "run"_a, "order"_a.noconvert(), "rates"_a.noconvert())
+      .def("push", &PySession::push, "run"_a, "order"_a.noconvert(), "rates"_a.noconvert(), "number"_a)
       .def("take", &PySession::take, "seconds"_a)
       .def("forget", &PySession::forget, "run"_a)
       .def("cancel", &PySession::cancel);
 
-  m.def("predict", &predict, "network"_a, "weights"_a.noconvert(), "images"_a.noconvert(), "scale"_a, "shift"_a,
+  m.def("predict", &predict, "layout"_a, "weights"_a.noconvert(), "images"_a.noconvert(), "scale"_a, "shift"_a,
         "kernels"_a);
 }

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network: its layers, where their parameters lie, and one tile's way through them and back.
-//
-// `Network` is the immutable plan, shared by all threads. A `Workspace` belongs to one thread and holds what
-// one tile needs: the values between layers, their gradients, and gradient accumulators.
+// A network: its layers and where their parameters lie. An immutable plan, shared by all threads.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <string>
 #include <vector>
 
-#include "buffer.h"
 #include "kernels/kernels.h"
 
 namespace shoal {
 
-enum class Kind { Linear, Conv2d, MaxPool2d, AvgPool2d, Flatten, ReLU, Sigmoid, Tanh };
+enum class Kind {
+  Linear,
+  Conv2d,
+  MaxPool2d,
+  AvgPool2d,
+  GlobalAvgPool2d,
+  Flatten,
+  BatchNorm,
+  Dropout,
+  Add,
+  ReLU,
+  LeakyReLU,
+  Sigmoid,
+  Tanh,
+  GELU,
+  SiLU
+};
 
 struct Shape {
   int channels, height, width;
@@ -24,17 +34,35 @@ struct Shape {
 
 struct Layer {
   Kind kind;
-  Shape inp, out;
-  Window window;
-  std::int64_t weight = 0, bias = 0;  // offsets into the flat parameters
-  std::int64_t lanes = 0;             // offset into a workspace's per-lane accumulators (convolutions)
-  std::int64_t turned = 0;            // offset into a workspace's turned weights (convolutions)
+  Shape inp{}, out{};
+  Window window{};
+  std::int64_t weight = 0, bias = 0;    // offsets into the packed parameters
+  std::int64_t mean = 0, variance = 0;  // of a batch norm: its running ones, counted from the end of the parameters
+  std::int64_t turned = 0;              // of a convolution: offset into a step's turned weights
+  float slope = 0;                      // of a leaky ReLU
+  double eps = 0, momentum = 0;         // of a batch norm
+  std::uint32_t threshold = 0;          // of a dropout: random words of 16 bits below it drop a unit
+  int back = 0;                         // of a sum: how many layers before it the other summand went in
+  int ordinal = 0;                      // of a batch norm or a dropout: how many of its kind come before
 
-  bool learns() const { return kind == Kind::Linear || kind == Kind::Conv2d; }
-  bool is_activation() const { return kind == Kind::ReLU || kind == Kind::Sigmoid || kind == Kind::Tanh; }
+  bool learns() const { return kind == Kind::Linear || kind == Kind::Conv2d || kind == Kind::BatchNorm; }
+  // Its derivative is a function of its own output, so it may overwrite its input.
+  bool forgets_input() const {
+    return kind == Kind::ReLU || kind == Kind::LeakyReLU || kind == Kind::Sigmoid || kind == Kind::Tanh ||
+           kind == Kind::Dropout;
+  }
+  // Its gradient takes the place of its output's.
+  bool in_place() const {
+    return forgets_input() || kind == Kind::GELU || kind == Kind::SiLU || kind == Kind::BatchNorm;
+  }
+  int pitch() const { return round_up(out.channels, TILE); }
   std::int64_t weight_count() const {
-    return kind == Kind::Linear ? std::int64_t{inp.size()} * out.channels
-                                : std::int64_t{inp.channels} * window.kernel * window.kernel * out.channels;
+    switch (kind) {
+      case Kind::Linear: return std::int64_t{inp.size()} * out.channels;
+      case Kind::Conv2d: return std::int64_t{inp.channels} * window.kernel * window.kernel * out.channels;
+      case Kind::BatchNorm: return out.channels;
+      default: return 0;
+    }
   }
 };
 
@@ -45,67 +73,43 @@ class Network {
   void linear(int out_features);
   void conv2d(int out_channels, int kernel, int stride, int padding);
   void pool2d(Kind kind, int kernel, int stride, int padding);
+  void global_avg_pool2d();
   void flatten();
-  void activation(Kind kind);
+  void batch_norm(double eps, double momentum);
+  void dropout(std::uint32_t threshold);
+  void add(int back);
+  void activation(Kind kind, float slope = 0);
 
   const std::vector<Layer>& layers() const { return layers_; }
   Shape input() const { return input_; }
   int classes() const { return shape_.channels; }
-  std::int64_t first_learning() const;  // index of the first layer with parameters
+  int first_learning() const;  // index of the first layer with parameters
+  // Indices of the batch norms, in order: between two of them a tile goes its way without the others.
+  const std::vector<int>& batch_norms() const { return batch_norms_; }
+  int dropouts() const { return dropouts_; }
 
-  // Floats of the flat parameters as the kernels want them (padded), and as PyTorch counts them.
+  // Floats the optimizer moves, as the kernels want them (padded); after them in the packed tensors come the
+  // running means and variances.
   std::int64_t parameters() const { return parameters_; }
-  std::int64_t plain_parameters() const { return plain_parameters_; }
-  std::int64_t lane_sums() const { return lane_sums_; }
+  std::int64_t tensors() const { return parameters_ + running_; }
   std::int64_t turned_weights() const { return turned_; }
+  // The same as PyTorch counts them.
+  std::int64_t plain_parameters() const { return plain_parameters_; }
+  std::int64_t plain_tensors() const { return plain_parameters_ + plain_running_; }
 
-  // Between PyTorch's layout, parameters one after the other, and the kernels' own.
-  void from_plain(const float* plain, float* packed) const;
-  void to_plain(const float* packed, float* plain) const;
+  // Between PyTorch's layout (parameters one after the other, then running means and variances) and the
+  // kernels' own. Of optimizer state there are only the parameters.
+  void from_plain(const float* plain, float* packed, bool running) const;
+  void to_plain(const float* packed, float* plain, bool running) const;
 
  private:
-  Layer& add(Kind kind, Shape out, Window window);
+  Layer& append(Kind kind, Shape out);
 
   Shape shape_, input_;
   std::vector<Layer> layers_;
-  std::int64_t parameters_ = 0, plain_parameters_ = 0, lane_sums_ = 0, turned_ = 0;
-};
-
-// Thrown by a pass through the network when whoever asked for it wants it no more.
-struct Cancelled {};
-
-class Workspace {
- public:
-  // `cancelled` is looked at before every layer.
-  Workspace(const Network& network, const Kernels& kernels, const std::atomic<bool>& cancelled);
-
-  const Network& network() const { return network_; }
-  const Image& input() const { return values_.front(); }
-  const float* logits() const { return values_.back().data; }
-  float* logits_gradient() const { return grads_.back().data; }
-  float* gradient() const { return gradient_.data(); }
-
-  // Once a step, before the first tile: what depends on the weights only.
-  void prepare(const float* weights);
-  // From input() to logits(). Throws Cancelled.
-  void forward(const float* weights) const;
-  // From logits_gradient(), adding to the gradient of every parameter. Throws Cancelled.
-  void backward(const float* weights) const;
-  // Once a step, after the last tile: gradient() is complete.
-  void finish_gradient() const;
-
- private:
-  void go_on() const;
-  void backward_layer(std::size_t index, const float* weights) const;
-  void backward_conv2d(std::size_t index) const;
-
-  const Network& network_;
-  const Kernels& kernels_;
-  const std::atomic<bool>& cancelled_;
-  std::vector<Buffer> buffers_;
-  std::vector<Image> values_, grads_;  // before each layer, and after the last
-  std::vector<Image> dilated_;         // of a strided convolution: its output gradient with zeros between
-  Buffer gradient_, lanes_, turned_, scratch_;
+  std::vector<int> batch_norms_;
+  int dropouts_ = 0;
+  std::int64_t parameters_ = 0, running_ = 0, plain_parameters_ = 0, plain_running_ = 0, turned_ = 0;
 };
 
 }  // namespace shoal

@@ -22,14 +22,15 @@ void Session::stop() {
 }
 
 int Session::add_run(RunPlan plan, const float* weights, const float* first, const float* second, std::int64_t step) {
-  const Network& network = *plan.network;
-  State state(network, plan.optimizer);
-  network.from_plain(weights, state.weights.data());
-  if (first != nullptr) network.from_plain(first, state.first.data());
-  if (second != nullptr) network.from_plain(second, state.second.data());
+  const Network& network = plan.layout->network;
+  State state(network, plan.recipe.optimizer);
+  network.from_plain(weights, state.weights.data(), true);
+  if (first != nullptr) network.from_plain(first, state.first.data(), false);
+  if (second != nullptr) network.from_plain(second, state.second.data(), false);
   state.step = step;
+  auto run = std::unique_ptr<Run>(new Run{.plan = std::move(plan), .state = std::move(state), .waiting = {}});
   const std::lock_guard lock(mutex_);
-  runs_.push_back(std::make_unique<Run>(Run{.plan = std::move(plan), .state = std::move(state), .waiting = {}}));
+  runs_.push_back(std::move(run));
   return static_cast<int>(runs_.size()) - 1;
 }
 
@@ -39,6 +40,7 @@ void Session::push(int run, Epoch epoch) {
   {
     const std::lock_guard lock(mutex_);
     std::list<Job>& waiting = runs_.at(run)->waiting;
+    if (waiting.empty() && !runs_[run]->busy && !runs_[run]->ended) ++waiting_;
     waiting.splice(waiting.end(), job);
   }
   work_.notify_one();
@@ -63,7 +65,9 @@ void Session::cancel() {
 
 void Session::forget(int run) {
   const std::lock_guard lock(mutex_);
-  if (!runs_.at(run)->busy) runs_[run].reset();
+  if (runs_.at(run)->busy) return;
+  if (!runs_[run]->waiting.empty() && !runs_[run]->ended) --waiting_;
+  runs_[run].reset();
 }
 
 int Session::find_work() const {
@@ -74,64 +78,110 @@ int Session::find_work() const {
   return -1;
 }
 
+Session::Run* Session::find_crew() const {
+  Run* fewest = nullptr;
+  for (const std::unique_ptr<Run>& run : runs_) {
+    if (run == nullptr || !run->crewed) continue;
+    if (fewest == nullptr || run->crew.helpers() < fewest->crew.helpers()) fewest = run.get();
+  }
+  return fewest;
+}
+
 void Session::work() {
-  std::unique_ptr<Workspace> workspace;  // kept from one epoch to the next of the same network
+  Desk desk;
   std::unique_lock lock(mutex_);
-  while (true) {
-    int index = -1;
-    work_.wait(lock, [&] { return cancelled_ || (index = find_work()) >= 0; });
-    if (cancelled_) return;
-    Run* run = runs_[index].get();
-    run->busy = true;
-    std::list<Job> taken;
-    taken.splice(taken.end(), run->waiting, run->waiting.begin());
-    lock.unlock();
-    auto& [epoch, result] = taken.front();
-    try {
-      result = train(*run, epoch, workspace);
-    } catch (const Cancelled&) {
-      return;
-    } catch (...) {
-      workspace.reset();
-      result.error = std::current_exception();
+  while (!cancelled_) {
+    Run* crew = nullptr;
+    if (const int index = find_work(); index >= 0) {
+      lead(*runs_[index], index, desk, lock);
+    } else if ((crew = find_crew()) != nullptr) {
+      help(*crew, desk, lock);
+    } else {
+      work_.wait(lock);
     }
-    epoch = {};
-    lock.lock();
-    result.run = index;
-    run->busy = false;
-    run->ended = result.error != nullptr || result.training.diverged_at.has_value();
-    results_.splice(results_.end(), taken);
-    done_.notify_one();
   }
 }
 
-Result Session::train(Run& run, const Epoch& epoch, std::unique_ptr<Workspace>& workspace) {
-  const RunPlan& plan = run.plan;
-  const Network& network = *plan.network;
-  if (!workspace || &workspace->network() != &network) {
-    workspace.reset();
-    workspace = std::make_unique<Workspace>(network, kernels_, cancelled_);
+void Session::lead(Run& run, int index, Desk& desk, std::unique_lock<std::mutex>& lock) {
+  std::list<Job> taken;
+  taken.splice(taken.end(), run.waiting, run.waiting.begin());
+  run.busy = run.crewed = true;
+  run.crew.begin();
+  --waiting_;
+  lock.unlock();
+  work_.notify_all();
+  auto& [epoch, result] = taken.front();
+  try {
+    result = train(run, epoch, desk);
+  } catch (const Cancelled&) {
+  } catch (...) {
+    desk = {};
+    result.error = std::current_exception();
   }
+  epoch = {};
+  lock.lock();
+  run.crewed = false;
+  lock.unlock();
+  run.crew.close();
+  lock.lock();
+  if (cancelled_) return;
+  result.run = index;
+  run.busy = false;
+  run.ended = result.error != nullptr || result.training.diverged_at.has_value();
+  if (!run.waiting.empty() && !run.ended) ++waiting_;
+  results_.splice(results_.end(), taken);
+  done_.notify_one();
+}
+
+void Session::help(Run& run, Desk& desk, std::unique_lock<std::mutex>& lock) {
+  run.crew.enlist();  // until it leaves, the run stays
+  lock.unlock();
+  try {
+    sit_down(desk, *run.plan.layout);
+    run.crew.help(*desk.workspace, [this] { return cancelled_ || waiting_ > 0; });
+  } catch (const std::bad_alloc&) {  // the epoch goes on without this thread
+    desk = {};
+  }
+  run.crew.leave();
+  lock.lock();
+}
+
+// What a thread needs for a network, if it does not have it yet.
+void Session::sit_down(Desk& desk, const Layout& layout) const {
+  if (desk.workspace && &desk.workspace->layout() == &layout) return;
+  desk = {};
+  desk.workspace = std::make_unique<Workspace>(layout, kernels_, cancelled_);
+}
+
+Result Session::train(Run& run, const Epoch& epoch, Desk& desk) const {
+  const RunPlan& plan = run.plan;
+  const Network& network = plan.layout->network;
+  sit_down(desk, *plan.layout);
   Result result;
   if (!epoch.order.empty()) {
-    result.training = train_epoch(*workspace, kernels_, run.state, plan.optimizer, plan.form, plan.training,
-                                  epoch.order, plan.batch_size, epoch.rates);
+    const int tiles = round_up(plan.recipe.batch_size, TILE) / TILE;
+    if (!desk.batch || desk.batch->block() < plan.layout->block(tiles)) {
+      desk.batch.reset();
+      desk.batch = std::make_unique<Batch>(*plan.layout, kernels_, tiles);
+    }
+    result.training =
+        train_epoch(run.crew, *desk.workspace, *desk.batch, kernels_, run.state, plan.recipe, plan.training, epoch);
   }
   if (!result.training.diverged_at) {
     result.validation =
-        evaluate(*workspace, kernels_, run.state.weights.data(), plan.validation, plan.validation_indices);
+        evaluate(run.crew, *desk.workspace, run.state.weights.data(), plan.validation, plan.validation_indices);
     // The last update may have been the one too many: no later step of this epoch has seen its loss.
     if (!std::isfinite(result.validation.loss) && run.state.step > 0) result.training.diverged_at = run.state.step - 1;
   }
   if (result.training.diverged_at) result.validation = {std::nan(""), std::nan("")};
-  const auto plain = [&](const Buffer& packed, std::vector<float>& out) {
+  const auto plain = [&](const Buffer& packed, std::vector<float>& out, bool running) {
     if (packed.size() == 0) return;
-    out.resize(network.plain_parameters());
-    network.to_plain(packed.data(), out.data());
+    out.resize(running ? network.plain_tensors() : network.plain_parameters());
+    network.to_plain(packed.data(), out.data(), running);
   };
-  plain(run.state.weights, result.weights);
-  plain(run.state.first, result.first);
-  plain(run.state.second, result.second);
+  plain(run.state.weights, result.weights, true);
+  plain(run.state.first, result.first, false);
+  plain(run.state.second, result.second, false);
   return result;
 }
 

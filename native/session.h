@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads that train runs. The caller adds runs, then pushes epochs (an order of examples and a learning rate
-// per step) and takes results. A run's epochs are done one after the other, each wholly by one thread; a free
-// thread takes the first run in the list that has an epoch waiting. So runs at the head of the list finish
-// first, and nothing a run computes depends on how many threads there are or who else is training.
+// Threads that train runs. The caller adds runs, then pushes epochs and takes results. A run's epochs are done one
+// after the other; a free thread takes the first run in the list that has an epoch waiting, so runs at the head of
+// the list finish first. A thread that finds no epoch waiting helps with one that is being done (crew.h), until
+// there is one. Nothing a run computes depends on how many threads there are or who else is training.
 #pragma once
 
 #include <atomic>
@@ -21,25 +21,17 @@
 namespace shoal {
 
 struct RunPlan {
-  const Network* network;  // must outlive the session, as the examples must
-  Optimizer optimizer;
-  Form form;  // of the loss while training
-  int batch_size;
+  const Layout* layout;  // must outlive the session, as the examples must
+  Recipe recipe;
   Examples training, validation;
   std::vector<std::uint32_t> validation_indices;
-};
-
-// One epoch to do. An empty order means: only evaluate (epoch 0).
-struct Epoch {
-  std::vector<std::uint32_t> order;
-  std::vector<double> rates;
 };
 
 struct Result {
   int run = 0;
   Training training;
   Score validation;
-  // PyTorch's layout; empty where the optimizer keeps no such state.
+  // PyTorch's layout, running statistics behind the weights; empty where the optimizer keeps no such state.
   std::vector<float> weights, first, second;
   std::exception_ptr error;  // what went wrong inside the thread: memory ran out
 };
@@ -73,13 +65,24 @@ class Session {
     RunPlan plan;
     State state;
     std::list<Job> waiting;
-    bool busy = false, ended = false;
+    Crew<Workspace> crew{};
+    bool busy = false, crewed = false, ended = false;  // crewed: others may help
+  };
+
+  // What a thread works with, kept from one epoch to the next of the same network.
+  struct Desk {
+    std::unique_ptr<Workspace> workspace;
+    std::unique_ptr<Batch> batch;
   };
 
   void stop();
   void work();
-  int find_work() const;  // the first run with an epoch waiting, or -1
-  Result train(Run& run, const Epoch& epoch, std::unique_ptr<Workspace>& workspace);
+  int find_work() const;   // the first run with an epoch waiting, or -1
+  Run* find_crew() const;  // the run in progress with the fewest helpers, or null
+  void lead(Run& run, int index, Desk& desk, std::unique_lock<std::mutex>& lock);
+  void help(Run& run, Desk& desk, std::unique_lock<std::mutex>& lock);
+  Result train(Run& run, const Epoch& epoch, Desk& desk) const;
+  void sit_down(Desk& desk, const Layout& layout) const;
 
   const Kernels& kernels_;
   std::mutex mutex_;
@@ -87,6 +90,7 @@ class Session {
   std::vector<std::unique_ptr<Run>> runs_;
   std::list<Job> results_;
   std::atomic<bool> cancelled_{false};
+  std::atomic<int> waiting_{0};  // runs with an epoch that nobody does yet
   std::vector<std::thread> threads_;
 };
 

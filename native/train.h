@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run's state, and what one thread does with it: train for an epoch, evaluate, predict.
+// One run's state, and what is done with it: train for an epoch, evaluate, predict.
 #pragma once
 
 #include <cstdint>
@@ -7,36 +7,52 @@
 #include <vector>
 
 #include "buffer.h"
-#include "network.h"
+#include "crew.h"
+#include "workspace.h"
 
 namespace shoal {
 
-// Images of one split as they lie in memory, and how bytes become the network's input.
-struct Examples {
-  const std::uint8_t* images = nullptr;  // (count, C * H * W)
-  const std::uint16_t* labels = nullptr;
-  std::int64_t bytes = 0;  // of one image
-  float scale = 1, shift = 0;
-};
-
 struct Optimizer {
-  bool adam = false;
+  enum class Rule { SGD, Adam, RMSprop, Adagrad, Lion };
+  Rule rule = Rule::SGD;
   double momentum = 0, weight_decay = 0;
   bool nesterov = false;
+  double alpha = 0;  // RMSprop
   double beta1 = 0, beta2 = 0, eps = 0;
   bool decoupled = false;
+  double lr_decay = 0;
+  double clip_norm = 0, clip_value = 0;  // 0: not at all
 
-  int state_tensors() const { return adam ? 2 : momentum != 0 ? 1 : 0; }
+  int state_tensors() const {
+    if (rule == Rule::Adam) return 2;
+    if (rule == Rule::SGD) return momentum != 0 ? 1 : 0;
+    return rule == Rule::RMSprop && momentum != 0 ? 2 : 1;
+  }
 };
 
-// Weights and optimizer state, in the kernels' layout.
+// Weights, running statistics and optimizer state, in the kernels' layout.
 struct State {
   State(const Network& network, const Optimizer& optimizer)
-      : weights(network.parameters()),
+      : weights(network.tensors()),
         first(optimizer.state_tensors() > 0 ? network.parameters() : 0),
         second(optimizer.state_tensors() > 1 ? network.parameters() : 0) {}
   Buffer weights, first, second;
   std::int64_t step = 0;
+};
+
+// How a run is trained.
+struct Recipe {
+  Optimizer optimizer;
+  Objective objective;
+  int batch_size = 1;
+};
+
+// One epoch to do: the order of examples and a learning rate per step. `number` counts from 0; an empty order
+// means only to evaluate.
+struct Epoch {
+  std::vector<std::uint32_t> order;
+  std::vector<double> rates;
+  std::uint64_t number = 0;
 };
 
 // Means over examples.
@@ -51,18 +67,16 @@ struct Training {
   double seconds = 0;
 };
 
-// One pass over `order` in minibatches of `batch_size`, the last one smaller; `rates` has a learning rate per
-// step. Stops at the first non-finite loss, before its update. Throws Cancelled.
-Training train_epoch(Workspace& workspace, const Kernels& kernels, State& state, const Optimizer& optimizer, Form form,
-                     const Examples& examples, const std::vector<std::uint32_t>& order, int batch_size,
-                     const std::vector<double>& rates);
+// One pass over the epoch's order in minibatches, the last one smaller. Stops at the first non-finite loss, before
+// its update. Throws Cancelled.
+Training train_epoch(Crew<Workspace>& crew, Workspace& own, Batch& batch, const Kernels& kernels, State& state,
+                     const Recipe& recipe, const Examples& examples, const Epoch& epoch);
 
-// The exact mean over `indices`, by log-sum-exp whatever form a run trains with. Throws Cancelled.
-Score evaluate(Workspace& workspace, const Kernels& kernels, const float* weights, const Examples& examples,
+// The exact mean over `indices`, by log-sum-exp whatever a run trains with. Throws Cancelled.
+Score evaluate(Crew<Workspace>& crew, Workspace& own, const float* tensors, const Examples& examples,
                const std::vector<std::uint32_t>& indices);
 
 // logits (count, classes) of the first `count` examples.
-void predict(Workspace& workspace, const Kernels& kernels, const float* weights, const Examples& examples,
-             std::int64_t count, float* logits);
+void predict(Workspace& workspace, const float* tensors, const Examples& examples, std::int64_t count, float* logits);
 
 }  // namespace shoal

@@ -74,9 +74,43 @@ SHOAL_INLINE vec sqrt(vec x) {
 #endif
 }
 
-// The larger of two; a NaN in `x` stays.
-SHOAL_INLINE vec at_least(float bound, vec x) { return broadcast(bound) > x ? broadcast(bound) : x; }
-SHOAL_INLINE vec at_most(float bound, vec x) { return broadcast(bound) < x ? broadcast(bound) : x; }
+// The larger and the smaller of two; a NaN in `x` stays.
+SHOAL_INLINE vec at_least(float bound, vec x) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_maskz_max_ps(0xffff, (__m512)broadcast(bound), (__m512)x);
+#elif defined(__AVX2__)
+  return (vec)_mm256_max_ps((__m256)broadcast(bound), (__m256)x);
+#else
+  return broadcast(bound) > x ? broadcast(bound) : x;
+#endif
+}
+SHOAL_INLINE vec at_most(float bound, vec x) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_maskz_min_ps(0xffff, (__m512)broadcast(bound), (__m512)x);
+#elif defined(__AVX2__)
+  return (vec)_mm256_min_ps((__m256)broadcast(bound), (__m256)x);
+#else
+  return broadcast(bound) < x ? broadcast(bound) : x;
+#endif
+}
+
+SHOAL_INLINE vec magnitude(vec x) { return (vec)((ivec)x & 0x7fffffff); }
+
+// The lanes first, first + 1, ... that are of a real example.
+SHOAL_INLINE ivec counted(int first, int examples) {
+  ivec lane;
+  for (int i = 0; i < LANES; ++i) lane[i] = first + i;
+  return lane < examples;
+}
+
+// The sum of a value's sixteen lanes, pairwise: 0 + 8, 1 + 9, ... then halves again, whatever the width of a vector.
+SHOAL_INLINE float sum_of_lanes(const float* lanes) {
+  float tree[TILE / 2];
+  for (int lane = 0; lane < 8; ++lane) tree[lane] = lanes[lane] + lanes[lane + 8];
+  for (int lane = 0; lane < 4; ++lane) tree[lane] += tree[lane + 4];
+  for (int lane = 0; lane < 2; ++lane) tree[lane] += tree[lane + 2];
+  return tree[0] + tree[1];
+}
 
 // LANES bytes as floats.
 SHOAL_INLINE vec widen(const std::uint8_t* at) {
@@ -91,12 +125,29 @@ SHOAL_INLINE vec widen(const std::uint8_t* at) {
 #endif
 }
 
+// LANES 16-bit words as floats.
+SHOAL_INLINE vec widen(const std::uint16_t* at) {
+#if defined(__AVX512F__)
+  return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)at)));
+#elif defined(__AVX2__)
+  return (vec)_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)at)));
+#else
+  vec x{};
+  for (int lane = 0; lane < LANES; ++lane) x[lane] = at[lane];
+  return x;
+#endif
+}
+
 constexpr float EXP_SHIFTER = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+
+// x - n ln 2, with ln 2 in two parts, the first of so few digits that its product with n is exact.
+SHOAL_INLINE vec less_logs(vec x, vec n) {
+  return fma(n, broadcast(2.12194440e-4f), fma(n, broadcast(-0.693359375f), x));
+}
 
 // e^r for x = n ln 2 + r with |r| <= ln 2 / 2, by a polynomial (coefficients of Cephes, Moshier 1989).
 SHOAL_INLINE vec exp_rest(vec x, vec n) {
-  vec r = fma(n, broadcast(-0.693359375f), x);
-  r = fma(n, broadcast(2.12194440e-4f), r);
+  const vec r = less_logs(x, n);
   vec p = broadcast(1.9875691500e-4f);
   p = fma(p, r, broadcast(1.3981999507e-3f));
   p = fma(p, r, broadcast(8.3334519073e-3f));
@@ -156,6 +207,65 @@ SHOAL_INLINE vec log_whole(vec x) {
   const vec y = log(select(subnormal, x * broadcast(16777216.0f), x));  // 2^24
   const vec logarithm = select(subnormal, y - broadcast(16.6355323f), y);
   return select(x == vec{}, broadcast(-__builtin_inff()), select(x != x, x, logarithm));
+}
+
+constexpr float POWER_SHIFTER = EXP_SHIFTER + 127.0f;  // the low bits are then the exponent of 2^n as a float has it
+
+// e^r for |r| <= ln 2 / 2, by a minimax polynomial: fewer operations than the one above.
+SHOAL_INLINE vec exp_near(vec r) {
+  vec p = broadcast(1.418516505e-3f);
+  p = fma(p, r, broadcast(8.373932913e-3f));
+  p = fma(p, r, broadcast(4.166335240e-2f));
+  p = fma(p, r, broadcast(1.666647047e-1f));
+  p = fma(p, r, broadcast(5.000000596e-1f));
+  p = fma(p, r, broadcast(1.0f));
+  return fma(p, r, broadcast(1.0f));
+}
+
+// The standard normal distribution at x: the probability of less, and its density.
+struct Normal {
+  vec below, density;
+};
+
+constexpr float NORMAL_END = 13.27f;  // where both are 0
+
+// Both to 5 ulp where they are normal floats, far to the left too, and to 1e-5 without fma; NaN stays NaN.
+// With t = |x|, the probability beyond t is exp(-t²/2) M(t); M(t) (t + 2) is a polynomial in v = (t - 2) / (t + 2).
+SHOAL_INLINE Normal normal(vec x) {
+  const vec t = at_most(NORMAL_END, magnitude(x)), square = t * t;
+  const vec shifted = fma(square, broadcast(-0.5f * 1.44269504f), broadcast(POWER_SHIFTER));
+  const vec lost = fma(t, t, -square);  // by rounding the square: up to 2^-17 of the tail
+  const vec r = fma(broadcast(-0.5f), lost, less_logs(broadcast(-0.5f) * square, shifted - broadcast(POWER_SHIFTER)));
+  const vec e = exp_near(r) * (vec)((ivec)shifted << 23);
+
+  const vec d = broadcast(1.0f) / (t + broadcast(2.0f)), v = fma(broadcast(-4.0f), d, broadcast(1.0f));
+  vec p = broadcast(-6.86368148e-5f);
+  p = fma(p, v, broadcast(4.21554687e-5f));
+  p = fma(p, v, broadcast(7.17875257e-4f));
+  p = fma(p, v, broadcast(8.70648306e-4f));
+  p = fma(p, v, broadcast(-1.88973034e-3f));
+  p = fma(p, v, broadcast(-6.74613891e-3f));
+  p = fma(p, v, broadcast(-4.82965610e-4f));
+  p = fma(p, v, broadcast(3.67207900e-2f));
+  p = fma(p, v, broadcast(2.87983809e-2f));
+  p = fma(p, v, broadcast(-3.31404537e-1f));
+  p = fma(p, v, broadcast(6.72407985e-1f));
+  const vec beyond = e * (d * p);
+  return {select(x < vec{}, beyond, broadcast(1.0f) - beyond), e * broadcast(0.398942280f)};
+}
+
+// out = apply(inputs...), value by value; out may be one of the inputs. Images without margins are one long row.
+template <typename Apply, typename... Inputs>
+inline void each_value(const Image& out, const Apply& apply, const Inputs&... inputs) {
+  const bool whole = out.pitch == out.width && (... && (inputs.pitch == inputs.width));
+  const std::int64_t rows = std::int64_t{out.channels} * out.height, row = std::int64_t{out.width} * TILE;
+  const std::int64_t count = whole ? 1 : rows, length = whole ? rows * row : row;
+  for (std::int64_t y = 0; y < count; ++y) {
+    float* to = out.data + y * out.pitch * TILE;
+    [&](auto... from) {
+      for (std::int64_t at = 0; at < length; at += LANES) store(to + at, apply(load(from + at)...));
+    }(inputs.data + y * inputs.pitch * TILE...);
+  }
 }
 
 }  // namespace shoal::SHOAL_ISA

@@ -10,6 +10,7 @@
 // The gradient of the input is the same kernel: a convolution of dout with the weights turned around
 // (network.cpp turns them), with padding kernel - 1 - padding.
 #include "blocks.h"
+#include "sums.h"
 #include "vec.h"
 
 namespace shoal::SHOAL_ISA {
@@ -128,11 +129,11 @@ void cheapest(const Convolution& conv, int best, void (*run)(const Convolution&)
   }
 }
 
-// dweight (I, K, K, O, L) += the products of dout and the pixels under it, an accumulator per lane:
-// `sum_lanes` adds them up once a step. A block of COLUMNS of the kernel × CHANNELS outputs.
+// lanes (I, K, K, O, L) = the products of dout and the pixels under it, summed over the image. A block of COLUMNS
+// of the kernel × CHANNELS outputs.
 struct Correlation {
   Image inp, dout;
-  float* dweight;
+  float* lanes;
   Window window;
 };
 
@@ -141,14 +142,9 @@ void correlate(const Correlation& corr, int i, int ky, int kx, int channel) {
   const auto [K, stride, padding] = corr.window;
   const int O = corr.dout.channels;
   const std::int64_t map = static_cast<std::int64_t>(corr.dout.height) * corr.dout.pitch * TILE;
-  float* dweight = corr.dweight + (static_cast<std::int64_t>((i * K + ky) * K + kx) * O + channel) * TILE;
+  float* out = corr.lanes + (static_cast<std::int64_t>((i * K + ky) * K + kx) * O + channel) * TILE;
   for (int lanes = 0; lanes < TILE; lanes += LANES) {
-    vec sum[COLUMNS][CHANNELS];
-    SHOAL_UNROLL
-    for (int k = 0; k < COLUMNS; ++k) {
-      SHOAL_UNROLL
-      for (int c = 0; c < CHANNELS; ++c) sum[k][c] = load(dweight + (k * O + c) * TILE + lanes);
-    }
+    vec sum[COLUMNS][CHANNELS] = {};
     for (int y = 0; y < corr.dout.height; ++y) {
       const int row = y * stride + ky - padding;
       if (row < 0 || row >= corr.inp.height) continue;
@@ -169,8 +165,25 @@ void correlate(const Correlation& corr, int i, int ky, int kx, int channel) {
     SHOAL_UNROLL
     for (int k = 0; k < COLUMNS; ++k) {
       SHOAL_UNROLL
-      for (int c = 0; c < CHANNELS; ++c) store(dweight + (k * O + c) * TILE + lanes, sum[k][c]);
+      for (int c = 0; c < CHANNELS; ++c) store(out + (k * O + c) * TILE + lanes, sum[k][c]);
     }
+  }
+}
+
+// sum (L) = a channel of dout (H, W, L) over all places: four chains side by side, so that none waits for the last.
+void sum_places(const Image& dout, int channel, float* sum) {
+  for (int lanes = 0; lanes < TILE; lanes += LANES) {
+    vec chains[4] = {};
+    for (int y = 0; y < dout.height; ++y) {
+      const float* row = dout.row(channel, y) + lanes;
+      int x = 0;
+      for (; x + 4 <= dout.width; x += 4) {
+        SHOAL_UNROLL
+        for (int i = 0; i < 4; ++i) chains[i] += load(row + (x + i) * TILE);
+      }
+      for (; x < dout.width; ++x) chains[x % 4] += load(row + x * TILE);
+    }
+    store(sum + lanes, (chains[0] + chains[1]) + (chains[2] + chains[3]));
   }
 }
 
@@ -207,20 +220,17 @@ void conv2d_forward(const Image& inp, const float* weight, const float* bias, co
   }
 }
 
-// dweight (I, K, K, O, L) += dout (O, H, W, L) * inp (I, H', W', L);  dbias (O, L) += sum over H, W of dout
-void conv2d_backward_weight(const Image& inp, const Image& dout, float* dweight, float* dbias, const Window& window) {
-  const Correlation corr{inp, dout, dweight, window};
+// dweight (I, K, K, O) = dout (O, H, W, L) * inp (I, H', W', L), summed over H, W and the tile's lanes;
+// dbias (O) = the same sum of dout. `lanes` has room for a float per lane of both.
+void conv2d_backward_weight(const Image& inp, const Image& dout, float* dweight, float* dbias, float* lanes,
+                            const Window& window) {
+  const Correlation corr{inp, dout, lanes, window};
   split(window.kernel, MOST_COLUMNS, [&](int kx, int size) { pick<Columns, MOST_COLUMNS>(size)(corr, kx); });
-  for (int o = 0; o < dout.channels; ++o) {
-    for (int lanes = 0; lanes < TILE; lanes += LANES) {
-      vec sum = load(dbias + o * TILE + lanes);
-      for (int y = 0; y < dout.height; ++y) {
-        const float* row = dout.row(o, y) + lanes;
-        for (int x = 0; x < dout.width; ++x) sum += load(row + x * TILE);
-      }
-      store(dbias + o * TILE + lanes, sum);
-    }
-  }
+  const int count = inp.channels * window.kernel * window.kernel * dout.channels;
+  sum_lanes(lanes, dweight, count);
+  float* rows = lanes + std::int64_t{count} * TILE;
+  for (int o = 0; o < dout.channels; ++o) sum_places(dout, o, rows + o * TILE);
+  sum_lanes(rows, dbias, dout.channels);
 }
 
 }  // namespace shoal::SHOAL_ISA

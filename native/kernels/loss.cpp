@@ -12,11 +12,8 @@ struct Seen {
 };
 
 SHOAL_INLINE Seen look(const float* column, const std::uint16_t* labels, int lanes, int examples, int classes) {
-  ivec label, lane;
-  for (int i = 0; i < LANES; ++i) {
-    label[i] = labels[lanes + i];
-    lane[i] = lanes + i;
-  }
+  ivec label;
+  for (int i = 0; i < LANES; ++i) label[i] = labels[lanes + i];
   vec largest = load(column), at_label{};
   ivec winner{};
   for (int c = 0; c < classes; ++c) {
@@ -26,7 +23,7 @@ SHOAL_INLINE Seen look(const float* column, const std::uint16_t* labels, int lan
     winner = better ? ivec{} + c : winner;
     at_label = select(label == c, z, at_label);
   }
-  return {label, lane < examples, winner == label, largest, at_label};
+  return {label, counted(lanes, examples), winner == label, largest, at_label};
 }
 
 // What each example of a tile comes to.
@@ -71,23 +68,32 @@ SHOAL_INLINE TileLoss log_of_softmax(const float* logits, const std::uint16_t* l
 
 }  // namespace
 
-// loss = log sum exp(logits - max) + max - logits[label];  dlogits (C, L) = (softmax - onehot) * scale.
+// loss = log sum exp(logits - max) + max - target · logits;  dlogits (C, L) = (softmax - target) * scale, where the
+// target is onehot, or with smoothing e (1 - e) onehot + e / C. dlogits holds the exponentials in between.
 // Lanes from `examples` on have no gradient and no loss. With dlogits null, only the loss and the hits are computed.
 TileLoss softmax_cross_entropy(const float* logits, const std::uint16_t* labels, int examples, int classes, float scale,
-                               float* dlogits) {
+                               float smoothing, float* dlogits) {
   Outcomes out;
   for (int lanes = 0; lanes < TILE; lanes += LANES) {
     const float* column = logits + lanes;
     const Seen seen = look(column, labels, lanes, examples, classes);
-    vec sum{};
-    for (int c = 0; c < classes; ++c) sum += exp(load(column + c * TILE) - seen.largest);
-    store(out.losses + lanes, log(sum) + seen.largest - seen.at_label);
+    vec sum{}, all{};
+    for (int c = 0; c < classes; ++c) {
+      const vec z = load(column + c * TILE), power = exp(z - seen.largest);
+      sum += power;
+      all += z;
+      if (dlogits != nullptr) store(dlogits + c * TILE + lanes, power);
+    }
+    const float even = smoothing / classes, rest = 1.0f - smoothing;
+    const vec aimed = smoothing == 0 ? seen.at_label : fma(broadcast(even), all, broadcast(rest) * seen.at_label);
+    store(out.losses + lanes, log(sum) + seen.largest - aimed);
     store(out.hits + lanes, select(seen.hit, broadcast(1.0f), vec{}));
     if (dlogits == nullptr) continue;
-    const vec share = broadcast(scale) / sum;
+    const vec share = broadcast(scale) / sum, at_others = broadcast(scale * even);
+    const vec at_label = broadcast(scale * rest) + at_others;
     for (int c = 0; c < classes; ++c) {
-      const vec probability = exp(load(column + c * TILE) - seen.largest) * share;
-      const vec d = probability - select(seen.label == c, broadcast(scale), vec{});
+      const vec probability = load(dlogits + c * TILE + lanes) * share;
+      const vec d = probability - select(seen.label == c, at_label, at_others);
       store(dlogits + c * TILE + lanes, select(seen.counted, d, vec{}));
     }
   }

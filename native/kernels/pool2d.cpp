@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling. Twins: max_pool2d_forward, max_pool2d_backward, avg_pool2d_forward, avg_pool2d_backward in
+// Pooling. Twins: max_pool2d_forward, max_pool2d_backward, avg_pool2d_forward and so on in
 // engines/reference/pool2d.py. Windows may overlap, leave pixels out and reach into padding.
 #include "vec.h"
 
@@ -11,19 +11,25 @@ struct Under {
   int top, bottom, left, right;
 };
 
-Under under(const Image& image, const Window& window, int y, int x) {
-  const int top = y * window.stride - window.padding, left = x * window.stride - window.padding;
-  const int bottom = top + window.kernel, right = left + window.kernel;
-  return {top > 0 ? top : 0, bottom < image.height ? bottom : image.height, left > 0 ? left : 0,
-          right < image.width ? right : image.width};
-}
-
-// Calls visit(channel, y, x) for every window of the smaller image.
+// Calls visit(channel, y, x, under) for every window of the smaller image, with what it covers of the larger. The
+// windows that halve an image have a size known to the compiler: half of the time of the general loops.
 template <typename Visit>
-void each_window(const Image& small, const Visit& visit) {
+SHOAL_INLINE void each_window(const Image& large, const Image& small, const Window& window, const Visit& visit) {
+  const int height = large.height, width = large.width, kernel = window.kernel, stride = window.stride;
+  const bool halving = kernel == 2 && stride == 2 && window.padding == 0;
   for (int c = 0; c < small.channels; ++c) {
     for (int y = 0; y < small.height; ++y) {
-      for (int x = 0; x < small.width; ++x) visit(c, y, x);
+      if (halving) {
+        for (int x = 0; x < small.width; ++x) visit(c, y, x, Under{2 * y, 2 * y + 2, 2 * x, 2 * x + 2});
+        continue;
+      }
+      const int top = y * stride - window.padding, bottom = top + kernel;
+      for (int x = 0; x < small.width; ++x) {
+        const int left = x * stride - window.padding, right = left + kernel;
+        visit(c, y, x,
+              Under{top > 0 ? top : 0, bottom < height ? bottom : height, left > 0 ? left : 0,
+                    right < width ? right : width});
+      }
     }
   }
 }
@@ -49,8 +55,7 @@ SHOAL_INLINE vec larger(vec m, vec x) { return select((x > m) | (x != x), x, m);
 // Adds dout to the first pixel, in row-major order, that equals the maximum.
 template <bool ADD>
 void give_to_first(const Image& inp, const Image& out, const Image& dout, const Image& dinp, const Window& window) {
-  each_window(out, [&](int c, int y, int x) {
-    const Under at = under(inp, window, y, x);
+  each_window(dinp, dout, window, [=](int c, int y, int x, Under at) __attribute__((always_inline)) {
     for (int lanes = 0; lanes < TILE; lanes += LANES) {
       const vec largest = load(out.row(c, y) + x * TILE + lanes);
       vec left = load(dout.row(c, y) + x * TILE + lanes);
@@ -71,8 +76,7 @@ void give_to_first(const Image& inp, const Image& out, const Image& dout, const 
 template <bool ADD>
 void give_to_all(const Image& dout, const Image& dinp, const Window& window) {
   const vec share = broadcast(1.0f / (window.kernel * window.kernel));
-  each_window(dout, [&](int c, int y, int x) {
-    const Under at = under(dinp, window, y, x);
+  each_window(dinp, dout, window, [=](int c, int y, int x, Under at) __attribute__((always_inline)) {
     for (int lanes = 0; lanes < TILE; lanes += LANES) {
       const vec d = load(dout.row(c, y) + x * TILE + lanes) * share;
       for (int row = at.top; row < at.bottom; ++row) {
@@ -89,8 +93,7 @@ void give_to_all(const Image& dout, const Image& dinp, const Window& window) {
 
 // out (C, H, W, L) = the largest pixel of inp (C, H', W', L) under each window
 void max_pool2d_forward(const Image& inp, const Image& out, const Window& window) {
-  each_window(out, [&](int c, int y, int x) {
-    const Under at = under(inp, window, y, x);
+  each_window(inp, out, window, [=](int c, int y, int x, Under at) __attribute__((always_inline)) {
     for (int lanes = 0; lanes < TILE; lanes += LANES) {
       vec largest = broadcast(-__builtin_inff());
       for (int row = at.top; row < at.bottom; ++row) {
@@ -116,8 +119,7 @@ void max_pool2d_backward(const Image& inp, const Image& out, const Image& dout, 
 // out (C, H, W, L) = sum of inp (C, H', W', L) under each window / K², padding counting as zeros
 void avg_pool2d_forward(const Image& inp, const Image& out, const Window& window) {
   const vec share = broadcast(1.0f / (window.kernel * window.kernel));
-  each_window(out, [&](int c, int y, int x) {
-    const Under at = under(inp, window, y, x);
+  each_window(inp, out, window, [=](int c, int y, int x, Under at) __attribute__((always_inline)) {
     for (int lanes = 0; lanes < TILE; lanes += LANES) {
       vec sum{};
       for (int row = at.top; row < at.bottom; ++row) {
@@ -136,6 +138,37 @@ void avg_pool2d_backward(const Image& dout, const Image& dinp, const Window& win
   } else {
     clear(dinp);
     give_to_all<true>(dout, dinp, window);
+  }
+}
+
+// out (C, 1, 1, L) = the mean of inp (C, H, W, L) over its pixels, summed row by row
+void global_avg_pool2d_forward(const Image& inp, const Image& out) {
+  const vec share = broadcast(1.0f / (inp.height * inp.width));
+  for (int c = 0; c < inp.channels; ++c) {
+    for (int lanes = 0; lanes < TILE; lanes += LANES) {
+      vec sum{};
+      for (int y = 0; y < inp.height; ++y) {
+        const float* from = inp.row(c, y) + lanes;
+        vec row{};
+        for (int x = 0; x < inp.width; ++x) row += load(from + x * TILE);
+        sum += row;
+      }
+      store(out.row(c, 0) + lanes, sum * share);
+    }
+  }
+}
+
+// dinp (C, H, W, L) = dout (C, 1, 1, L) / (H W) at every pixel
+void global_avg_pool2d_backward(const Image& dout, const Image& dinp) {
+  const vec share = broadcast(1.0f / (dinp.height * dinp.width));
+  for (int c = 0; c < dinp.channels; ++c) {
+    for (int lanes = 0; lanes < TILE; lanes += LANES) {
+      const vec d = load(dout.row(c, 0) + lanes) * share;
+      for (int y = 0; y < dinp.height; ++y) {
+        float* to = dinp.row(c, y) + lanes;
+        for (int x = 0; x < dinp.width; ++x) store(to + x * TILE, d);
+      }
+    }
   }
 }
 

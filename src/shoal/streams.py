@@ -81,6 +81,12 @@ def initial_weights(model: Model, init: Init, seed: int) -> dict[str, np.ndarray
     return {one.name: weights[one.name] for one in tensors}
 
 
+def dropout_key(seed: int, layer: int) -> tuple[int, int]:
+    """The two words, low and high, of the key behind `dropout_words`, for engines that draw them themselves."""
+    key = _key("dropout", seed, layer)
+    return key & (2**64 - 1), key >> 64
+
+
 def dropout_words(seed: int, layer: int, epoch: int, places: Sequence[int] | np.ndarray, units: int) -> np.ndarray:
     """What decides who is dropped: uint16 (len(places), units), one word a unit, channel-major.
 

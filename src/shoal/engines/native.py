@@ -27,12 +27,43 @@ from shoal.engines import (
     usable_cores,
 )
 from shoal.errors import EngineError
-from shoal.models import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, Model, ReLU, Sigmoid, Tanh
-from shoal.optimizers import SGD, Adam, AdamW, Optimizer, learning_rates
+from shoal.models import (
+    GELU,
+    Add,
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    Model,
+    Parameter,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
+from shoal.optimizers import SGD, Adagrad, Adam, AdamW, Lion, Optimizer, RMSprop, learning_rates
 from shoal.study import Config, Run
+from shoal.training import ClipNorm, ClipValue
 
 MOST_THREADS = 1024
 FORMS = {"log-sum-exp": _native.Form.LOG_SUM_EXP, "shifted": _native.Form.SHIFTED, "naive": _native.Form.NAIVE}
+PLAIN: dict[type[Layer], str] = {
+    Flatten: "flatten",
+    GlobalAvgPool2d: "global_avg_pool2d",
+    ReLU: "relu",
+    Sigmoid: "sigmoid",
+    Tanh: "tanh",
+    GELU: "gelu",
+    SiLU: "silu",
+}
+"""Layers without arguments, and how the session calls them."""
 AHEAD = 2
 """Epochs of a run that wait in the session, so that no thread waits for Python."""
 OUT_OF_MEMORY = "memory ran out"
@@ -100,7 +131,7 @@ class NativeEngine:
         scale, shift = scaling(config, data)
         given = _flat(model, tensors), np.ascontiguousarray(images), float(scale), float(shift)
         try:
-            logits = _native.predict(_network(model), *given, self.instruction_set)
+            logits = _native.predict(_layout(model), *given, self.instruction_set)
         except MemoryError:
             raise EngineError(
                 f"{model.name}: memory ran out for {len(images)} images. Predict fewer at once."
@@ -122,7 +153,7 @@ class _Crowd:
     ) -> None:
         self.session, self.data, self.resume, self.most = session, data, resume, most
         self.waiting = iter(runs)
-        self.networks: dict[Model, _native.Network] = {}
+        self.layouts: dict[Model, _native.Layout] = {}
         self.flights: dict[int, _Flight] = {}
         self.lost: dict[Run, str] = {}
         """Runs that failed, and why. After the first no other is begun."""
@@ -131,8 +162,10 @@ class _Crowd:
         """Begin as many runs as there is room for. Is any in flight?"""
         for run in islice(self.waiting, self.most - len(self.flights)) if not self.lost else ():
             try:
-                network = self.networks.setdefault(run.config.model, _network(run.config.model))
-                flight = _Flight(self.session, network, run, self.data, self.resume.get(run))
+                model = run.config.model
+                if model not in self.layouts:  # runs of one model share it, and threads keep what they made for it
+                    self.layouts[model] = _layout(model)
+                flight = _Flight(self.session, self.layouts[model], run, self.data, self.resume.get(run))
                 self.flights[flight.index] = flight
             except MemoryError:
                 self.lost[run] = OUT_OF_MEMORY
@@ -164,13 +197,12 @@ class _Flight:
     def __init__(
         self,
         session: "_native.Session",
-        network: "_native.Network",
+        layout: "_native.Layout",
         run: Run,
         data: Mapping[str, Dataset],
         checkpoint: Checkpoint | None,
     ) -> None:
         config, dataset = run.config, dataset_for(run.config, data)
-        _refuse(config)
         model, state = config.model, config.optimizer.state
         self.run, self.session = run, session
         self.portions: Portions = portions(config, dataset)
@@ -184,9 +216,9 @@ class _Flight:
         scale, shift = scaling(config, dataset)
         validation = dataset.test if self.portions.validation_split == "test" else dataset.train
         self.index = session.add_run(
-            network,
-            _optimizer(config.optimizer),
-            FORMS[config.loss.form],
+            layout,
+            _optimizer(config),
+            _objective(run),
             config.batch_size,
             _split(dataset.train),
             _split(validation),
@@ -212,7 +244,7 @@ class _Flight:
             done = self.pushed - 1
             order = self.portions.train[streams.order(len(self.portions.train), self.run.seed, done)]
             rates = learning_rates(config.optimizer, config.schedule, done, self.steps)
-        self.session.push(self.index, order, rates)
+        self.session.push(self.index, order, rates, max(self.pushed - 1, 0))
 
     def land(self, result: "_native.Result") -> EpochRecord:
         """The record of the epoch just finished; pushes the one after those that wait."""
@@ -250,14 +282,14 @@ def _open(threads: int, instruction_set: str) -> "_native.Session":
         raise EngineError(f"{threads} threads could not be started: {reason}. Use fewer.") from None
 
 
-def _network(model: Model) -> "_native.Network":
+def _layout(model: Model) -> "_native.Layout":
     network = _native.Network(*model.input_shape)
     for layer in model.layers:
-        _add(network, layer)
-    return network
+        _append(network, layer)
+    return _native.Layout(network)
 
 
-def _add(network: "_native.Network", layer: Layer) -> None:
+def _append(network: "_native.Network", layer: Layer) -> None:
     match layer:
         case Linear():
             network.linear(layer.out_features)
@@ -267,50 +299,67 @@ def _add(network: "_native.Network", layer: Layer) -> None:
             network.max_pool2d(layer.kernel_size, layer.step, layer.padding)
         case AvgPool2d():
             network.avg_pool2d(layer.kernel_size, layer.step, layer.padding)
-        case Flatten():
-            network.flatten()
-        case ReLU():
-            network.relu()
-        case Sigmoid():
-            network.sigmoid()
-        case Tanh():
-            network.tanh()
+        case BatchNorm1d() | BatchNorm2d():
+            network.batch_norm(layer.eps, layer.momentum)
+        case Dropout():
+            network.dropout(layer.threshold)
+        case Add():
+            network.add(layer.back)
+        case LeakyReLU():
+            network.leaky_relu(layer.negative_slope)
+        case _:  # the others have nothing to say
+            getattr(network, PLAIN[type(layer)])()
 
 
-def _optimizer(optimizer: Optimizer) -> "_native.Optimizer":
+def _optimizer(config: Config) -> "_native.Optimizer":
+    optimizer = _rule(config.optimizer)
+    match config.gradient_clipping:
+        case ClipNorm(max_norm=norm):
+            optimizer.clip_norm = norm
+        case ClipValue(clip_value=value):
+            optimizer.clip_value = value
+    return optimizer
+
+
+def _rule(optimizer: Optimizer) -> "_native.Optimizer":
     match optimizer:
-        case SGD():
-            return _native.Optimizer.sgd(optimizer.momentum, optimizer.nesterov, optimizer.weight_decay)
-        case Adam() | AdamW():
-            decoupled = isinstance(optimizer, AdamW)
-            return _native.Optimizer.adam(*optimizer.betas, optimizer.eps, optimizer.weight_decay, decoupled)
-        case _:
-            raise EngineError(f"The native engine has no {type(optimizer).__name__}. Use the reference engine.")
+        case SGD(momentum=momentum, nesterov=nesterov, weight_decay=decay):
+            return _native.Optimizer.sgd(momentum, nesterov, decay)
+        case Lion(betas=betas, weight_decay=decay):
+            return _native.Optimizer.lion(*betas, decay)
+        case Adagrad(lr_decay=lr_decay, eps=eps, weight_decay=decay):
+            return _native.Optimizer.adagrad(lr_decay, eps, decay)
+        case RMSprop(alpha=alpha, eps=eps, weight_decay=decay, momentum=momentum):
+            return _native.Optimizer.rmsprop(alpha, eps, decay, momentum)
+        case Adam(betas=betas, eps=eps, weight_decay=decay) | AdamW(betas=betas, eps=eps, weight_decay=decay):
+            return _native.Optimizer.adam(*betas, eps, decay, isinstance(optimizer, AdamW))
 
 
-def _refuse(config: Config) -> None:
-    """Raise `EngineError` for what only the reference engine trains."""
-    asked = {"label_smoothing": config.loss.label_smoothing, "gradient_clipping": config.gradient_clipping}
-    for name, value in asked.items():
-        if value:
-            raise EngineError(f"The native engine has no {name}={value}. Use the reference engine.")
+def _objective(run: Run) -> "_native.Objective":
+    loss, layers = run.config.loss, run.config.model.layers
+    dropouts = [index for index, layer in enumerate(layers) if isinstance(layer, Dropout)]
+    keys = np.array([streams.dropout_key(run.seed, index) for index in dropouts], np.uint64).reshape(-1, 2)
+    return _native.Objective(FORMS[loss.form], loss.label_smoothing, keys)
 
 
 def _split(split: Split) -> "_native.Split":
     return _native.Split(split.images, split.labels)
 
 
+def _tensors(model: Model, prefix: str) -> tuple[Parameter, ...]:
+    """What the session holds one after the other: parameters, and, of the weights themselves, running statistics."""
+    return model.parameters() if prefix else (*model.parameters(), *model.buffers())
+
+
 def _flat(model: Model, tensors: Tensors, prefix: str = "") -> np.ndarray:
-    """All parameters one after the other, float32."""
-    parts = [np.asarray(tensors[prefix + parameter.name], np.float32).ravel() for parameter in model.parameters()]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+    """All tensors one after the other, float32; those of optimizer state have its name before theirs."""
+    return np.concatenate(
+        [np.asarray(tensors[prefix + one.name], np.float32).ravel() for one in _tensors(model, prefix)]
+    )
 
 
 def _named(model: Model, flat: np.ndarray, prefix: str = "") -> dict[str, np.ndarray]:
     """The inverse of `_flat`, as views."""
-    ends = np.cumsum([parameter.size for parameter in model.parameters()])
-    pieces = np.split(np.asarray(flat), ends[:-1])
-    return {
-        prefix + parameter.name: piece.reshape(parameter.shape)
-        for parameter, piece in zip(model.parameters(), pieces, strict=True)
-    }
+    parts = _tensors(model, prefix)
+    pieces = np.split(np.asarray(flat), np.cumsum([one.size for one in parts])[:-1])
+    return {prefix + one.name: piece.reshape(one.shape) for one, piece in zip(parts, pieces, strict=True)}
