@@ -132,13 +132,14 @@ def test_dropout(p: float) -> None:
 
 @pytest.mark.parametrize(("batch", "classes"), [(1, 1), (1, 10), (7, 3), (256, 10)])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-def test_softmax_cross_entropy(batch: int, classes: int, scale: float) -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_softmax_cross_entropy(batch: int, classes: int, scale: float, smoothing: float) -> None:
     random = np.random.default_rng(0)
     logits, labels = scale * random.normal(size=(batch, classes)), random.integers(0, classes, batch)
     watched = torch.tensor(logits, requires_grad=True)
-    expected = torch.nn.functional.cross_entropy(watched, torch.tensor(labels))
+    expected = torch.nn.functional.cross_entropy(watched, torch.tensor(labels), label_smoothing=smoothing)
     expected.backward()
-    loss, dlogits = reference.softmax_cross_entropy(logits, labels)
+    loss, dlogits = reference.softmax_cross_entropy(logits, labels, smoothing)
     assert loss == pytest.approx(expected.item(), rel=1e-13)
     np.testing.assert_allclose(dlogits, watched.grad.numpy(), rtol=1e-12, atol=1e-15)
 

@@ -9,6 +9,7 @@ import pytest
 
 from shoal.engines import Engine, EpochRecord
 from shoal.engines.reference import ReferenceEngine
+from shoal.losses import CrossEntropy
 from shoal.models import (
     GELU,
     Add,
@@ -29,8 +30,9 @@ from shoal.models import (
     mlp,
     softmax_regression,
 )
-from shoal.optimizers import SGD, Adam, AdamW, Cosine, Exponential, StepDecay, WarmUp
+from shoal.optimizers import SGD, Adagrad, Adam, AdamW, Cosine, Exponential, Lion, RMSprop, StepDecay, WarmUp
 from shoal.study import Config, Run
+from shoal.training import ClipNorm, ClipValue
 from small_data import patches
 
 torch = pytest.importorskip("torch")
@@ -80,9 +82,25 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+REFERENCE_ONLY: dict[str, dict[str, Any]] = {
+    # a hundred steps each
+    "Lion": {"model": mlp(16), "optimizer": Lion(lr=1e-3, weight_decay=0.1), "epochs": 20},
+    "Adagrad": {"model": mlp(16), "optimizer": Adagrad(lr=0.05, lr_decay=0.01), "epochs": 20},
+    "RMSprop": {"model": mlp(16), "optimizer": RMSprop(lr=1e-3, momentum=0.5, weight_decay=0.01), "epochs": 20},
+    "norm clipped": {"model": mlp(16), "gradient_clipping": ClipNorm(0.5), "epochs": 20},
+    "values clipped": {"model": mlp(16), "gradient_clipping": ClipValue(0.01), "epochs": 20},
+    "labels smoothed": {"model": mlp(16), "loss": CrossEntropy(label_smoothing=0.1), "epochs": 20},
+    "everything at once": {
+        **{"model": mlp(16), "optimizer": RMSprop(lr=1e-3), "loss": CrossEntropy(label_smoothing=0.3)},
+        **{"gradient_clipping": ClipNorm(0.2), "schedule": Cosine(epochs=20), "epochs": 20},
+    },
+}
+"""What the native engine does not train."""
+
+
 def run_of(name: str, **changes: Any) -> Run:
     defaults = {"data": "patches", "optimizer": SGD(lr=0.1), "batch_size": 32, "epochs": 2}
-    return Run(Config(**(defaults | RUNS[name] | changes)), seed=3)
+    return Run(Config(**(defaults | (RUNS | REFERENCE_ONLY)[name] | changes)), seed=3)
 
 
 def trained(engine: Engine, run: Run) -> list[EpochRecord]:
@@ -93,7 +111,7 @@ def step_losses(records: Sequence[EpochRecord]) -> np.ndarray:
     return np.concatenate([record.step_losses for record in records])
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", RUNS | REFERENCE_ONLY)
 def test_reference_engine(name: str) -> None:
     """Steps agree to float32 (which is how they are kept), weights after all of them to eleven digits."""
     from torch_twins import train

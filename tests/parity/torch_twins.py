@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same layers, optimizers, schedules and training loop in PyTorch, written the way its own tutorials write them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from shoal import models, optimizers, streams
 from shoal.data import Dataset
 from shoal.engines import portions, scaling
 from shoal.study import Run
+from shoal.training import ClipNorm, Clipping, ClipValue
 
 torch.set_num_threads(1)
 
@@ -84,25 +85,39 @@ def twin_model(model: models.Model) -> Chain:
     return Chain(*map(twin_layer, model.layers), adds=adds)
 
 
+class Lion(torch.optim.Optimizer):
+    """Algorithm 2 of Chen et al. 2023, line by line: PyTorch has none."""
+
+    def __init__(self, parameters: list[nn.Parameter], **options: Any) -> None:
+        super().__init__(parameters, options)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        for group in self.param_groups:
+            lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+            for theta in group["params"]:
+                m = self.state[theta].setdefault("exp_avg", torch.zeros_like(theta))
+                c = torch.lerp(theta.grad, m, beta1)
+                theta.sub_(lr * (torch.sign(c) + decay * theta))
+                m.copy_(torch.lerp(theta.grad, m, beta2))
+
+
 def twin_optimizer(optimizer: optimizers.Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """PyTorch's optimizer of the same name with the same arguments."""
-    match optimizer:
-        case optimizers.SGD():
-            return torch.optim.SGD(
-                parameters,
-                lr=optimizer.lr,
-                momentum=optimizer.momentum,
-                nesterov=optimizer.nesterov,
-                weight_decay=optimizer.weight_decay,
-            )
-        case optimizers.Adam() | optimizers.AdamW():
-            return getattr(torch.optim, type(optimizer).__name__)(
-                parameters,
-                lr=optimizer.lr,
-                betas=optimizer.betas,
-                eps=optimizer.eps,
-                weight_decay=optimizer.weight_decay,
-            )
+    """PyTorch's optimizer of the same name with the same arguments, which have the same names too."""
+    name, options = (
+        type(optimizer).__name__,
+        {field: getattr(optimizer, field) for field in optimizer.__struct_fields__},
+    )
+    return Lion(parameters, **options) if name == "Lion" else getattr(torch.optim, name)(parameters, **options)
+
+
+def twin_clip(clipping: Clipping | None, parameters: list[nn.Parameter]) -> None:
+    """Clip the gradients that are there."""
+    match clipping:
+        case ClipNorm(max_norm=most):
+            nn.utils.clip_grad_norm_(parameters, most)
+        case ClipValue(clip_value=most):
+            nn.utils.clip_grad_value_(parameters, most)
 
 
 class Scheduler(NamedTuple):
@@ -162,8 +177,10 @@ def train(run: Run, dataset: Dataset, dtype: torch.dtype) -> Trained:
         for batch, places in zip(order.split(config.batch_size), _places(len(order), config.batch_size), strict=True):
             model.draw(config.model, run.seed, epoch, places)
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(inputs[batch]), labels[batch])
+            smoothing = config.loss.label_smoothing
+            loss = nn.functional.cross_entropy(model(inputs[batch]), labels[batch], label_smoothing=smoothing)
             loss.backward()
+            twin_clip(config.gradient_clipping, list(model.parameters()))
             optimizer.step()
             losses.append(loss.item())
             if by_step:
