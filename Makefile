@@ -3,7 +3,8 @@
 #
 #   make report SEEDS=3 DATA=path OUT=dir   trains what the report needs and writes OUT/index.html
 #   make test                               runs the tests
-#   make bench                              times the engine beside PyTorch (installs it in .venv-bench)
+#   make bench                              times it beside PyTorch, JAX, Keras and scikit-learn, which it installs in
+#                                           .venv-bench (an hour; ARGS=--quick: minutes; see shoal bench --help)
 #   make replicate                          trains again what is published, and checks laws of training (minutes)
 #   make lint | sanitize | docs             checks; the native tests under sanitizers; the generated pages
 
@@ -25,7 +26,7 @@ test: $(READY)
 	@$(BIN)/pytest $(ARGS)
 
 bench: $(READY) .venv-bench/.ready
-	@$(BIN)/python benchmarks/speed.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(BIN)/shoal bench $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 replicate: $(READY)
 	@$(BIN)/python benchmarks/replicate.py $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -51,7 +52,7 @@ $(VENV)/.dependencies: requirements.txt
 	  || { echo "Shoal needs Python 3.11 or newer; $(PYTHON) is older. Use: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@c++ --version >/dev/null 2>&1 \
 	  || { echo "Shoal needs a C++ compiler. On Debian or Ubuntu: sudo apt install g++" >&2; exit 2; }
-	@echo "setting up $(VENV): a minute or two, once"
+	@echo "setting up $(VENV): a minute or two, once" >&2
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "That needs Python's venv module. On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 2; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -59,11 +60,17 @@ $(VENV)/.dependencies: requirements.txt
 
 # A file that was added, moved or removed changes its folder: an editable install knows each file by its place.
 $(READY): $(VENV)/.dependencies pyproject.toml $(NATIVE) $(ROOMS)
-	@echo "building the native engine"
+	@echo "building the native engine" >&2
 	@CMAKE_GENERATOR=Ninja $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-.venv-bench/.ready: benchmarks/requirements.txt
+# Who Shoal is compared with: one by one, since a machine may lack any of them.
+PEERS := src/shoal/bench/requirements.txt
+.venv-bench/.ready: $(PEERS)
+	@echo "setting up .venv-bench: a minute or more, once" >&2
 	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@grep -v '^#' $(PEERS) | while read -r peer; do \
+	  .venv-bench/bin/pip install --quiet --disable-pip-version-check \
+	    $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$$peer" >&2 \
+	  || echo "$$peer cannot be had here: what needs it is left out of the comparison" >&2; done
 	@touch $@

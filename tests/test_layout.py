@@ -26,12 +26,13 @@ STOREYS = (
     "figures progress results rulings studyfile",
     "studies terminal",
     "report runner",
+    "bench",
     "cli",
     "__main__",
 )
 """From the ground up. A room imports only from storeys below its own; `__init__` names what is public."""
 
-ENGINES_MAY_BE_SEEN_BY = {"__init__", "cli", "engines", "probes", "runner"}
+ENGINES_MAY_BE_SEEN_BY = {"__init__", "bench", "cli", "engines", "probes", "runner"}
 HEAVY = ["PIL", "altair", "jinja2", "mpmath", "msgspec", "numpy", "pooch", "rich", "safetensors", "scipy", "sqlite3"]
 
 

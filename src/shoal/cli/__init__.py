@@ -11,6 +11,7 @@ import click
 
 from shoal import __version__
 from shoal.cli.about import data, doctor
+from shoal.cli.bench import bench
 from shoal.cli.compare import compare
 from shoal.cli.report import report
 from shoal.cli.stored import export, list_runs, show
@@ -38,7 +39,7 @@ def shoal() -> None:
     """
 
 
-for command in (report, run, plan, verify, compare, list_runs, show, export, data, doctor):
+for command in (report, run, plan, verify, compare, list_runs, show, export, data, doctor, bench):
     shoal.add_command(command)
 
 
