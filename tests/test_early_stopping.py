@@ -2,9 +2,7 @@
 """When early stopping ends a run: by hand, in every engine, and after any interruption at the very same epoch."""
 
 import dataclasses
-from collections.abc import Iterator
 from math import inf, nan
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import FakeEngine, dots, tiny_config
 from shoal.data import Dataset, Split
 from shoal.engines import Checkpoint, Engine, EpochRecord
 from shoal.engines.native import NativeEngine
@@ -20,14 +17,10 @@ from shoal.engines.reference import ReferenceEngine
 from shoal.errors import EngineError, StudyError
 from shoal.models import mlp
 from shoal.optimizers import SGD, Adam
-from shoal.plan import Progress, plan
-from shoal.runner import Demand, pending, train
-from shoal.store import Store
-from shoal.study import Config, Grid, Run, Study
+from shoal.study import Config, Run
 from shoal.training import EarlyStopping
 from small_data import patches, same
 
-DOTS = {"dots": dots()}
 ENGINES: dict[str, Engine] = {"reference": ReferenceEngine(np.float32), "native": NativeEngine(threads=2)}
 
 
@@ -201,101 +194,3 @@ def test_a_run_that_diverges_is_not_one_that_was_stopped(engine: str) -> None:
     *_, last = records(ENGINES[engine], asked)
     assert last.diverged_at is not None
     assert not last.stopped
-
-
-# ---- in the plan and the store ------------------------------------------------------------------------
-
-
-def study(epochs: int = 12, keep: bool = False) -> Study:
-    """What the stand-in engine computes sways, so runs end at different epochs."""
-
-    def one(lr: float) -> Config:
-        return tiny_config(lr, epochs).replace(early_stopping=EarlyStopping(2))
-
-    return Study("stopping", one, Grid(lr=[0.1, 0.5]), seeds=range(4), keep_weights=keep)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "shoal.db", write=True) as store:
-        yield store
-
-
-def lengths(store: Store, demand: Demand) -> list[int]:
-    histories = [store.history(run, "fake") for run in demand.runs]
-    assert all(history and history.status == "finished" for history in histories)
-    return [history.epochs for history in histories if history]
-
-
-def test_the_stand_in_stops_at_various_epochs(store: Store) -> None:
-    """Or the tests below would show nothing."""
-    demand = Demand.of([study()])
-    train(demand, FakeEngine(), DOTS, store)
-    assert min(lengths(store, demand)) < 5
-    assert len(set(lengths(store, demand))) > 2
-
-
-def test_a_stopped_trajectory_is_finished_whatever_length_is_asked_for() -> None:
-    (run, *_) = study().runs()
-    assert plan([run], {run.trajectory: Progress(4, stopped=True)}) == ()
-    assert plan([run.replace(config=run.config.replace(epochs=99))], {run.trajectory: Progress(4, stopped=True)}) == ()
-    assert len(plan([run], {run.trajectory: Progress(4)})) == 1
-
-
-def test_what_is_finished_is_not_trained_again(store: Store) -> None:
-    train(Demand.of([study()]), FakeEngine(), DOTS, store)
-    ended = {stored.trajectory for stored in store.runs() if stored.stopped}
-    assert ended == {trajectory for trajectory, progress in store.progress("fake").items() if progress.stopped}
-    assert all(stored.status == "finished" for stored in store.runs())
-    assert pending(Demand.of([study()]), store, "fake") == ()
-    longer = pending(Demand.of([study(40)]), store, "fake")
-    assert {task.run.trajectory for task in longer} == {run.trajectory for run in Demand.of([study()]).runs} - ended
-
-
-@pytest.mark.parametrize("stop_after", [1, 9, 17, 23, 31, 38])
-def test_interrupted_and_resumed_it_ends_the_same(store: Store, tmp_path: Path, stop_after: int) -> None:
-    demand = Demand.of([study()])
-    with pytest.raises(KeyboardInterrupt):
-        train(demand, FakeEngine(stop_after=stop_after), DOTS, store)
-    train(demand, FakeEngine(), DOTS, store)
-    with Store.open(tmp_path / "unbroken.db", write=True) as unbroken:
-        train(demand, FakeEngine(), DOTS, unbroken)
-        assert lengths(store, demand) == lengths(unbroken, demand)
-        for run in demand.runs:
-            one, other = store.history(run, "fake"), unbroken.history(run, "fake")
-            assert one is not None
-            assert other is not None
-            assert one.validation_loss.tobytes() == other.validation_loss.tobytes()
-            assert (
-                store.weights(run, "fake")["1.weight"].tobytes() == unbroken.weights(run, "fake")["1.weight"].tobytes()
-            )
-
-
-def test_a_longer_study_goes_on_where_a_run_was_not_stopped(store: Store, tmp_path: Path) -> None:
-    longer = Demand.of([study(12)])
-    train(Demand.of([study(3)]), FakeEngine(), DOTS, store)
-    train(longer, FakeEngine(), DOTS, store)
-    with Store.open(tmp_path / "whole.db", write=True) as whole:
-        train(longer, FakeEngine(), DOTS, whole)
-        assert lengths(store, longer) == lengths(whole, longer)
-
-
-def test_a_checkpoint_has_what_was_seen(store: Store) -> None:
-    train(Demand.of([study(keep=True)]), FakeEngine(), DOTS, store)
-    run = study().runs()[0]
-    history = store.history(run, "fake")
-    assert history is not None
-    for epoch in range(history.epochs + 1):
-        checkpoint = store.checkpoint(run, "fake", epoch)
-        assert checkpoint is not None
-        assert checkpoint.watched == tuple(history.validation_loss[1 : epoch + 1])
-
-
-def test_weights_wanted_later_are_made_up_for_and_no_more(store: Store) -> None:
-    train(Demand.of([study()]), FakeEngine(), DOTS, store)
-    before = lengths(store, Demand.of([study()]))
-    train(Demand.of([study(keep=True)]), FakeEngine(), DOTS, store)
-    assert lengths(store, Demand.of([study()])) == before
-    for run, epochs in zip(study().runs(), before, strict=True):
-        assert store.weight_epochs(run, "fake") == tuple(range(epochs + 1))
-    assert pending(Demand.of([study(keep=True)]), store, "fake") == ()

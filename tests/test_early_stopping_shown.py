@@ -28,7 +28,7 @@ from shoal.studies import compose
 from shoal.study import Config, Run
 from shoal.terminal import latest
 from shoal.training import ClipNorm, ClipValue, EarlyStopping
-from test_early_stopping import study
+from test_early_stopping_stored import study
 from test_studyfile import GOOD
 
 DOTS = {"dots": dots()}

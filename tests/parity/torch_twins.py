@@ -104,10 +104,8 @@ class Lion(torch.optim.Optimizer):
 
 def twin_optimizer(optimizer: optimizers.Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     """PyTorch's optimizer of the same name with the same arguments, which have the same names too."""
-    name, options = (
-        type(optimizer).__name__,
-        {field: getattr(optimizer, field) for field in optimizer.__struct_fields__},
-    )
+    name = type(optimizer).__name__
+    options = {field: getattr(optimizer, field) for field in optimizer.__struct_fields__}
     return Lion(parameters, **options) if name == "Lion" else getattr(torch.optim, name)(parameters, **options)
 
 
