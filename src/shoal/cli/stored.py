@@ -148,7 +148,8 @@ def _epochs(store: "Store", run: "StoredRun") -> Iterator[dict[str, Any]]:
 def _shown(store: "Store", run: "StoredRun") -> str:
     from shoal.wording import fixed
 
-    facts = [f"{name.replace('_', ' '):<20} {value}" for name, value in _facts(run).items() if value is not None]
+    told = {name: value for name, value in _facts(run).items() if value is not None and value is not False}
+    facts = [f"{name.replace('_', ' '):<20} {value}" for name, value in told.items()]
     weights = ", ".join(map(str, store.weight_epochs(run.run, run.engine))) or "none"
     rows = [
         [str(epoch["epoch"]), *(fixed(epoch[name], 4) if epoch[name] == epoch[name] else "" for name in METRICS)]
