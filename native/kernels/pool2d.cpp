@@ -11,8 +11,9 @@ struct Under {
   int top, bottom, left, right;
 };
 
-// Calls visit(channel, y, x, under) for every window of the smaller image, with what it covers of the larger. The
-// windows that halve an image have a size known to the compiler: half of the time of the general loops.
+// Calls visit(channel, y, x, under) for every window of the smaller image, with what it covers of the larger. Windows
+// that halve an image have a size known to the compiler, which saves up to a fourth of the time. Visits hold their
+// images by value: through a reference they would be read again after every store, for half as much again.
 template <typename Visit>
 SHOAL_INLINE void each_window(const Image& large, const Image& small, const Window& window, const Visit& visit) {
   const int height = large.height, width = large.width, kernel = window.kernel, stride = window.stride;
