@@ -150,9 +150,8 @@ class Imagined:
 
     def curves(self, side: str) -> SimpleNamespace:
         values = self.sides[side]
-        return SimpleNamespace(
-            seeds=tuple(range(len(values))), values=values, label=side, config=SimpleNamespace(data="imagined")
-        )
+        seeds, config = tuple(range(len(values))), SimpleNamespace(data="imagined")
+        return SimpleNamespace(seeds=seeds, values=values, label=side, config=config, stopped_after=())
 
 
 def ranged(kind: Kind, n: int, count: int) -> Row:

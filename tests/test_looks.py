@@ -31,7 +31,8 @@ class Heights:
     def curves(self, of):
         seeds = [seed for seed in self.seeds if seed < len(self.values[of])]
         config = SimpleNamespace(hash=of, data="heights")
-        return SimpleNamespace(seeds=tuple(seeds), values=np.asarray(self.values[of])[seeds], label=of, config=config)
+        values = np.asarray(self.values[of])[seeds]
+        return SimpleNamespace(seeds=tuple(seeds), values=values, label=of, config=config, stopped_after=())
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -42,7 +42,8 @@ class Seen:
         held_out = (self.held_out or {}).get(side)
         data = (self.data or {}).get(side, "clothes")
         config = SimpleNamespace(hash=f"hash of {side}", side=side, data=data, holdout=self.holdout)
-        return SimpleNamespace(label=side, seeds=seeds, values=values, held_out=held_out, config=config)
+        found = {"label": side, "seeds": seeds, "values": values, "held_out": held_out, "config": config}
+        return SimpleNamespace(**found, stopped_after=())
 
 
 def claim(measure=ACCURACY, a=A, b=B, direction="above", margin="0.5 points", id="1", **more) -> Claim:
