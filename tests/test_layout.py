@@ -76,6 +76,16 @@ def test_only_who_trains_sees_an_engine(file):
     assert not seen or room(file) in ENGINES_MAY_BE_SEEN_BY
 
 
+@pytest.mark.parametrize("file", files(SOURCE), ids=lambda file: str(file.relative_to(SOURCE)))
+def test_only_twins_import_other_frameworks_and_they_no_shoal(file):
+    """A comparison in which one side imported the other would compare nothing."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    lines = [ast.unparse(node).split()[1] for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    roots = {line.split(".")[0] for line in lines}
+    twin = file.is_relative_to(SOURCE / "bench" / "twins")
+    assert not roots & ({"shoal"} if twin else {"torch", "jax", "keras", "sklearn"})
+
+
 @pytest.mark.parametrize("module", ["shoal", "shoal.cli"])
 def test_importing_it_imports_nothing_heavy(module):
     program = f"import sys, {module}; print(*(name for name in {HEAVY} if name in sys.modules))"

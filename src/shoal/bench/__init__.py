@@ -72,7 +72,7 @@ QUICK = Extent(
     peers=("pytorch", "pytorch-processes", "pytorch-vmap", "jax-scan", "jax-vmap", "keras", "sklearn"),
     at_once=12_288,
     runs=100,
-    seconds=180.0,
+    seconds=120.0,
 )
 """What ends within five minutes on two cores: one LeNet, one batch size, a tenth of the images; no compiling by PyTorch
 and no data loader, which take longer than all others together."""

@@ -34,8 +34,8 @@ def checks(engine: NativeEngine, data: Dataset, extent: Extent, say: Say) -> Ite
     """One after the other."""
     small = cut(data, extent.images)
     measures: tuple[Callable[[], Iterator[Check]], ...] = (
-        lambda: one_run(engine, small, extent.rounds),
-        lambda: evaluation(engine, small, extent.rounds),
+        lambda: one_run(engine, small, extent),
+        lambda: evaluation(engine, small, extent),
         lambda: optimizers(engine, small, extent.rounds),
         lambda: overhead(engine, small, extent.runs),
         lambda: memory_per_run(),
@@ -46,12 +46,12 @@ def checks(engine: NativeEngine, data: Dataset, extent: Extent, say: Say) -> Ite
         yield from measure()
 
 
-def one_run(engine: NativeEngine, data: Dataset, rounds: int) -> Iterator[Check]:
+def one_run(engine: NativeEngine, data: Dataset, extent: Extent) -> Iterator[Check]:
     """A single run on all cores beside one core: how many times as fast, and whether the bits are the same."""
     alone = NativeEngine(1, engine.instruction_set)
-    for model in ("softmax", "mlp-256", "lenet", "lenet-relu-max"):
+    for model in extent.models:
         run = [Run(_config(model, data, SGD(lr=RATES[model])), 0)]
-        pairs = [(_last(alone, run, data), _last(engine, run, data)) for _ in range(rounds)]
+        pairs = [(_last(alone, run, data), _last(engine, run, data)) for _ in range(extent.rounds)]
         same = all(_bits(one) == _bits(all_) for (_, one), (_, all_) in pairs)
         note = f"{engine.threads} cores, batch {BATCH}; {'same bits' if same else 'other bits'}"
         check = Check.of(
@@ -60,14 +60,16 @@ def one_run(engine: NativeEngine, data: Dataset, rounds: int) -> Iterator[Check]
         yield replace(check, reached=check.reached and same)
 
 
-def evaluation(engine: NativeEngine, data: Dataset, rounds: int) -> Iterator[Check]:
+def evaluation(engine: NativeEngine, data: Dataset, extent: Extent) -> Iterator[Check]:
     """Evaluating ten thousand images beside a training epoch of LeNet, as many runs at once as there are cores."""
     judged = replace(cut(data, BATCH), test=data.train)
     for model in ("lenet", "lenet-relu-max"):
+        if model not in extent.models:
+            continue
         config = _config(model, data, SGD(lr=RATES[model]))
         runs = [Run(config, seed) for seed in range(engine.threads)]
         shares = []
-        for _ in range(rounds):
+        for _ in range(extent.rounds):
             # Two evaluations: before training and after its one minibatch.
             evaluating = _seconds(engine, runs, judged) / 2 * TEST_IMAGES / len(data.train)
             shares.append(evaluating / (_seconds(engine, runs, data) * 60_000 / len(data.train)))
@@ -130,12 +132,12 @@ def first_sign(data: Dataset, rounds: int) -> Iterator[Check]:
         return
     place = data.source if Path(data.source).is_dir() else "sketches" if data.stand_in else data.name
     for command in (["run", "1.2"], ["report", "--sections", "1.2", "--out", "report"]):
-        for what, words in (("a word", b"\n"), ("the runs", b"epochs")):
-            each = []
-            for _ in range(rounds):
-                with tempfile.TemporaryDirectory() as folder:
-                    each.append(screen.until(words, [*command, "--data", place], Path(folder)))
-            yield Check.of(f"shoal {command[0]} until it shows {what}", each, unit="s", most=1.0)
+        seen: list[list[float]] = []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                seen.append(screen.until([b"\n", b"epochs"], [*command, "--data", place], Path(folder)))
+        for what, each in zip(("a word", "the runs"), zip(*seen, strict=True), strict=True):
+            yield Check.of(f"shoal {command[0]} until it shows {what}", list(each), unit="s", most=1.0)
 
 
 def _config(model: str, data: Dataset, optimizer: Optimizer) -> Config:

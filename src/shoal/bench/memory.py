@@ -2,8 +2,10 @@
 """What runs take of memory, in a process that does nothing else: `python -m shoal.bench.memory MODEL RUNS` trains so
 many at once, each on a thread of its own, and prints the most memory the process ever had, in bytes."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from shoal.bench import MODELS
 
@@ -19,8 +21,6 @@ def of(model: str, runs: int) -> int:
 
 def main(model: str, runs: int) -> None:
     """Train on noise, which takes as much memory as anything, and print the most that was taken."""
-    import resource
-
     import numpy as np
 
     from shoal.data import from_arrays
@@ -34,8 +34,19 @@ def main(model: str, runs: int) -> None:
     config = Config(data=data.name, model=MODELS[model], optimizer=optimizer, epochs=EPOCHS, batch_size=BATCH)
     for _ in NativeEngine(threads=runs).train([Run(config, seed) for seed in range(runs)], {data.name: data}):
         pass
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(most if sys.platform == "darwin" else 1024 * most)
+    print(_most())
+
+
+def _most() -> int:
+    """Bytes. Linux counts a process's own in its status; what `getrusage` says there begins with its parent's."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (most,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return 1024 * int(most)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from shoal import files
 from shoal.bench import OF_THE_PEAK, TIMES, TITLES, Check, Result, Row
 from shoal.bench.measure import to_json
 from shoal.bench.peers import PEERS
+from shoal.errors import UsageError
 from shoal.wording import listed, percent, significant
 
 MARKS = ("<!-- measured -->", "<!-- end -->")
@@ -22,10 +23,13 @@ def write(result: Result, page: Path) -> None:
     """Put the tables between the page's marks; all numbers go to ``speed.json`` beside it, the figure into images/.
 
     Raises:
+        UsageError: the page lacks the marks.
         OSError: the page cannot be read, or something cannot be written.
     """
-    before, _, rest = page.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
+    before, opened, rest = page.read_text().partition(MARKS[0])
+    _, closed, after = rest.partition(MARKS[1])
+    if not opened or not closed:
+        raise UsageError(f"{page} has no place for the tables. Put {MARKS[0]} and {MARKS[1]} on lines of their own.")
     files.write(page, f"{before}{MARKS[0]}\n{markdown(result)}\n{MARKS[1]}{after}".encode())
     files.write(page.with_name("speed.json"), (json.dumps(to_json(result), indent=1) + "\n").encode())
     if any(row.peer for row in result.rows):
@@ -94,7 +98,7 @@ def promises(checks: Sequence[Check]) -> list[list[str]]:
 
 def _measured_on(result: Result) -> str:
     about = result.machine
-    peers = listed(list(dict.fromkeys(about["peers"].values())))
+    peers = listed(list(dict.fromkeys(about["peers"].values())) or ["nobody"])
     peaks = listed([f"{name}'s {value:.0f}" for name, value in about["peaks"].items() if value])
     rounds = sorted({row.n for row in result.rows})
     return (

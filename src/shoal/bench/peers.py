@@ -106,7 +106,8 @@ class Peer:
         """No more questions: it ends by itself, or is ended."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
-                stream.close()
+                with suppress(BrokenPipeError):  # a question that nobody read
+                    stream.close()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -15,11 +15,12 @@ from time import perf_counter
 MOST_SECONDS = 60.0
 
 
-def until(words: bytes, arguments: Sequence[str], folder: Path) -> float:
-    """Seconds from starting `shoal` with these arguments until its terminal shows ``words``; it is then stopped.
+def until(words: Sequence[bytes], arguments: Sequence[str], folder: Path) -> list[float]:
+    """Seconds from starting `shoal` with these arguments until its terminal shows each of ``words``, one after the
+    other; then it is stopped.
 
     Raises:
-        TimeoutError: it ended, or a minute passed, without them.
+        TimeoutError: it ended, or a minute passed, without one of them.
     """
     import pty
 
@@ -37,14 +38,17 @@ def until(words: bytes, arguments: Sequence[str], folder: Path) -> float:
         os.close(ours)
 
 
-def _seen(words: bytes, terminal: int, start: float) -> float:
+def _seen(words: Sequence[bytes], terminal: int, start: float) -> list[float]:
     shown = b""
-    while perf_counter() - start < MOST_SECONDS:
+    seconds: list[float] = []
+    while len(seconds) < len(words) and perf_counter() - start < MOST_SECONDS:
         ready, _, _ = select.select([terminal], [], [], 0.1)
         try:
             shown += os.read(terminal, 65536) if ready else b""
         except OSError:  # the other end was closed
             break
-        if words in shown:
-            return perf_counter() - start
-    raise TimeoutError(f"the terminal never showed {words!r}: {shown[-300:]!r}")
+        while len(seconds) < len(words) and words[len(seconds)] in shown:
+            seconds.append(perf_counter() - start)
+    if len(seconds) < len(words):
+        raise TimeoutError(f"the terminal never showed {words[len(seconds)]!r}: {shown[-300:]!r}")
+    return seconds

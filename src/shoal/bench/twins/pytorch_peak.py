@@ -7,7 +7,7 @@ import time
 
 import torch
 
-SIZES, TRIES = (1024, 2048, 4096), 8
+SIZES, TRIES = (1024, 2048, 3072), 5
 
 
 def seconds(size: int) -> float:
