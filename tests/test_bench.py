@@ -97,6 +97,15 @@ def test_a_twin_that_agrees_is_timed_beside_all_runs(data, peer):
     assert alone.ratio_high == pytest.approx(320e-6 / min(cell.shoal[1]))
 
 
+def test_a_process_a_core_stands_beside_as_many_runs_only(data, peer):
+    one = peer("pytorch-processes")
+    cell, _ = measured(data, [one])
+    assert [(row.in_flight, row.peer) for row in rows(cell, [one], 320, peak=100.0)] == [
+        (1, None),
+        (3, "PyTorch, a process a core"),
+    ]
+
+
 def test_a_twin_that_computes_something_else_is_refused(data, peer):
     cell, _ = measured(data, [peer("pytorch", rate=1.1)])
     assert not cell.peers
