@@ -6,7 +6,9 @@
 #   make bench                              times it beside PyTorch, JAX, Keras and scikit-learn, which it installs in
 #                                           .venv-bench (an hour; ARGS=--quick: minutes; see shoal bench --help)
 #   make replicate                          trains again what is published, and checks laws of training (minutes)
-#   make lint | sanitize | docs             checks; the native tests under sanitizers; the generated pages
+#   make prove                              the proofs in full: ten thousand configs, other builds (twenty minutes)
+#   make lint | sanitize | docs             checks; the native tests under sanitizers (SANITIZER=thread: the other
+#                                           one); the generated pages
 
 PYTHON ?= python3
 OUT ?= report
@@ -16,7 +18,7 @@ READY := $(VENV)/.ready
 NATIVE := CMakeLists.txt $(wildcard native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp)
 ROOMS := $(shell find src/shoal -type d -not -name __pycache__)
 
-.PHONY: report test bench replicate lint sanitize docs clean
+.PHONY: report test bench replicate lint prove sanitize docs clean
 .DELETE_ON_ERROR:
 
 report: $(READY)
@@ -38,7 +40,10 @@ lint: $(READY)
 	$(BIN)/clang-format --dry-run --Werror native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp
 
 sanitize: $(READY)
-	@PYTHON=$(CURDIR)/$(BIN)/python tests/sanitize.sh
+	@$(BIN)/python tests/builds.py $(or $(SANITIZER),address) $(ARGS)
+
+prove: $(READY)
+	@$(BIN)/python tests/prove.py $(ARGS)
 
 docs: $(READY)
 	$(BIN)/python docs/write_cli.py

@@ -27,3 +27,20 @@ def trained(shell):
     """The same, after the study in mine.py was trained."""
     assert shell("run mine.py --engine reference")[0] == 0
     return shell
+
+
+@pytest.fixture
+def proved(request):
+    """Says in one sentence what a proof has shown; `make prove` prints it once the test has passed."""
+
+    def proved(sentence: str) -> None:
+        request.node.user_properties.append(("proved", sentence))
+
+    return proved
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    for report in terminalreporter.stats.get("passed", []):
+        for name, sentence in report.user_properties:
+            if name == "proved" and report.when == "call":
+                terminalreporter.write_line(f"proved: {sentence}")
