@@ -24,7 +24,7 @@ from shoal.store import Store
 from shoal.study import Config, Grid, Run, Study
 
 BATCH = 256
-TEST_IMAGES = 10_000
+EPOCH_IMAGES, TEST_IMAGES = 60_000, 10_000
 AT_ONCE = 8
 MANY = 40
 MEGABYTE = 1e6
@@ -72,7 +72,7 @@ def evaluation(engine: NativeEngine, data: Dataset, extent: Extent) -> Iterator[
         for _ in range(extent.rounds):
             # Two evaluations: before training and after its one minibatch.
             evaluating = _seconds(engine, runs, judged) / 2 * TEST_IMAGES / len(data.train)
-            shares.append(evaluating / (_seconds(engine, runs, data) * 60_000 / len(data.train)))
+            shares.append(evaluating / (_seconds(engine, runs, data) * EPOCH_IMAGES / len(data.train)))
         yield Check.of(f"evaluating {TEST_IMAGES:,} images / an epoch of {model}", shares, most=1 / 14)
 
 
