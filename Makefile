@@ -47,6 +47,7 @@ prove: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/draw_engine.py
 
 clean:
 	rm -rf $(VENV) .venv-bench build

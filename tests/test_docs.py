@@ -63,6 +63,7 @@ def test_the_section_in_contributing_is_one() -> None:
         "README.md",
         "CONTRIBUTING.md",
         "docs/data.md",
+        "docs/engine.md",
         "docs/log.md",
         "docs/performance.md",
         "docs/replication.md",
