@@ -5,13 +5,14 @@
 in one method of `Chain`, a new optimizer one more of `OPTIMIZERS`.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from shoal import losses, models, optimizers, training
 from shoal.data import Dataset
+from shoal.engines import EpochRecord
 from shoal.models import Layer, Model, Shape
 from shoal.study import Config, Run
 from small_data import patches
@@ -119,6 +120,11 @@ class Chain:
         return Model(tuple(self.layers), self.input_shape, name=name)
 
 
+def odd_model(seed: int, drawn: Collection[str] = DRAWN) -> Model:
+    """A random model of three classes."""
+    return Chain(drawing(seed, 1), drawn).model(f"odd {seed}", 3)
+
+
 # ---- training -----------------------------------------------------------------------------------------
 
 
@@ -214,3 +220,33 @@ def wild(seed: int, drawn: Collection[str] = DRAWN) -> tuple[Run, dict[str, Data
     else:
         changes["init"] = models.Normal(std=float(10 ** draw.uniform(0, 20)))
     return Run(run.config.replace(**changes), seed), data
+
+
+# ---- comparing ----------------------------------------------------------------------------------------
+
+
+def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
+    """The largest difference between two courses, relative to the size of what differs (losses, weights, state).
+
+    Running statistics after a step that was not taken are nobody's: an engine may have moved them.
+    """
+    assert [record.epoch for record in one] == [record.epoch for record in other]
+    pairs = [
+        pair
+        for a, b in zip(one, other, strict=True)
+        for pair in [
+            (a.step_losses, b.step_losses),
+            ([a.validation_loss], [b.validation_loss]),
+            *(
+                (a.tensors[name], b.tensors[name])
+                for name in b.tensors
+                if b.diverged_at is None or ".running_" not in name
+            ),
+        ]
+    ]
+    return max(float(np.max(np.abs(np.subtract(a, b)), initial=0) / np.max(np.abs(b), initial=1e-2)) for a, b in pairs)
+
+
+def mark(records: Sequence[EpochRecord]) -> tuple[int, int | None]:
+    """Where a run ended, and the step it diverged at."""
+    return records[-1].epoch, records[-1].diverged_at

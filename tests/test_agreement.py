@@ -7,7 +7,6 @@ reference in float32 is itself further from the one in float64; there the bound 
 the loss breaks in float32 and not in float64, it does so at the step of the reference in float32.
 """
 
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -15,7 +14,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from odd_models import odd
+from odd_models import furthest, mark, odd
 from shoal.data import Dataset
 from shoal.engines import EpochRecord, usable_cores
 from shoal.engines.native import NativeEngine, instruction_sets
@@ -26,33 +25,6 @@ from small_data import same
 SETS = instruction_sets()
 FUSED = [isa for isa in SETS if NativeEngine(instruction_set=isa).name == "native"]
 BOUND, TIMES = 2e-4, 30
-
-
-def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
-    """The largest difference between two courses, relative to the size of what differs (losses, weights, state).
-
-    Running statistics after a step that was not taken are nobody's: an engine may have moved them.
-    """
-    assert [record.epoch for record in one] == [record.epoch for record in other]
-    pairs = [
-        pair
-        for a, b in zip(one, other, strict=True)
-        for pair in [
-            (a.step_losses, b.step_losses),
-            ([a.validation_loss], [b.validation_loss]),
-            *(
-                (a.tensors[name], b.tensors[name])
-                for name in b.tensors
-                if b.diverged_at is None or ".running_" not in name
-            ),
-        ]
-    ]
-    return max(float(np.max(np.abs(np.subtract(a, b)), initial=0) / np.max(np.abs(b), initial=1e-2)) for a, b in pairs)
-
-
-def mark(records: Sequence[EpochRecord]) -> tuple[int, int | None]:
-    """Where a run ended, and the step it diverged at."""
-    return records[-1].epoch, records[-1].diverged_at
 
 
 def in_float32(run: Run, data: dict[str, Dataset]) -> list[EpochRecord]:

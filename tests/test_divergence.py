@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from odd_models import drawing, odd, wild
+from odd_models import drawing, mark, odd, wild
 from shoal.data import Dataset, Split
 from shoal.engines import Checkpoint, EpochRecord
 from shoal.engines.native import NativeEngine, instruction_sets
@@ -36,11 +36,6 @@ def config(model: Model, **changes: Any) -> Config:
 
 def native(runs: Sequence[Run], data: dict[str, Dataset], isa: str | None = None, **options: Any) -> list[EpochRecord]:
     return list(NativeEngine(threads=2, instruction_set=isa).train(runs, data, **options))
-
-
-def mark(records: Sequence[EpochRecord]) -> tuple[int, int | None]:
-    """Where a run ended, and the step it diverged at."""
-    return records[-1].epoch, records[-1].diverged_at
 
 
 def assert_well_formed(records: Sequence[EpochRecord]) -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The native engine against the reference engine on odd shapes, and its promises about bits and interruption."""
+"""The native engine on the models of the report, and its promises about bits, resumption and interruption.
+
+Random shapes and configs: test_agreement.py; threads, company and kills in full: test_bits.py.
+"""
 
 import os
 import subprocess
@@ -11,25 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from odd_models import furthest, odd, odd_model
 from shoal.data import Dataset
 from shoal.engines import Checkpoint, Engine, EpochRecord
 from shoal.engines.native import NativeEngine, instruction_sets
 from shoal.engines.reference import ReferenceEngine
 from shoal.errors import EngineError
 from shoal.models import (
-    AvgPool2d,
     Conv2d,
     Flatten,
     KaimingUniform,
-    Layer,
     Linear,
-    MaxPool2d,
     Model,
     PyTorchDefault,
     ReLU,
-    Shape,
-    Sigmoid,
-    Tanh,
     lenet,
     mlp,
     softmax_regression,
@@ -49,43 +47,6 @@ OPTIMIZERS: tuple[Optimizer, ...] = (
 )
 
 
-def odd_model(seed: int) -> Model:
-    """A random chain of layers: odd sizes, strides, paddings and channel counts; every third has no convolution."""
-    draw = np.random.Generator(np.random.Philox(seed))
-
-    def up_to(most: int) -> int:
-        return int(draw.integers(1, most + 1))
-
-    shape: Shape = (up_to(3), up_to(12) + 3, up_to(12) + 3)
-    input_shape = shape
-    layers: list[Layer] = []
-
-    def add(layer: Layer) -> None:
-        nonlocal shape
-        shape = layer.output_shape(shape, "here")
-        layers.append(layer)
-
-    activations = (ReLU(), Sigmoid(), Tanh())
-    for _ in range(up_to(3) if seed % 3 else 0):
-        room = min(shape[1:])
-        kernel = up_to(min(room, 7))
-        add(Conv2d(shape[0], up_to(19), kernel, stride=up_to(3), padding=int(draw.integers(0, kernel))))
-        if draw.random() < 0.8:
-            add(activations[draw.integers(3)])
-        window = up_to(min(*shape[1:], 3))
-        padding = int(draw.integers(0, window // 2 + 1))
-        pool = MaxPool2d if draw.random() < 0.5 else AvgPool2d
-        add(pool(window, stride=up_to(3), padding=padding))
-        if draw.random() < 0.3:
-            add(activations[draw.integers(3)])
-    add(Flatten())
-    for _ in range(up_to(2)):
-        add(Linear(shape[0], up_to(40)))
-        add(activations[draw.integers(3)])
-    add(Linear(shape[0], 3))
-    return Model(tuple(layers), input_shape, name=f"odd {seed}")
-
-
 def config(model: Model, **changes: Any) -> Config:
     defaults: dict[str, Any] = {"optimizer": SGD(lr=0.1), "epochs": 2, "batch_size": 37, "init": KaimingUniform()}
     return Config(data="patches", model=model, **(defaults | changes))
@@ -100,36 +61,7 @@ def native(*runs: Run, data: Dataset | None = None, threads: int = 1, isa: str |
     return list(engine.train(runs, {"patches": data or small(runs[0].config.model)}))
 
 
-def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
-    """The largest difference between two courses, relative to the size of what differs (losses, weights, state)."""
-    assert [record.epoch for record in one] == [record.epoch for record in other]
-    pairs = [
-        pair
-        for a, b in zip(one, other, strict=True)
-        for pair in [
-            (a.step_losses, b.step_losses),
-            ([a.validation_loss, a.validation_accuracy], [b.validation_loss, b.validation_accuracy]),
-            *((a.tensors[name], b.tensors[name]) for name in b.tensors),
-        ]
-    ]
-    return max(float(np.max(np.abs(np.subtract(a, b)), initial=0) / np.max(np.abs(b), initial=1e-2)) for a, b in pairs)
-
-
 # ---- the same numbers as the reference ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("isa", SETS)
-@pytest.mark.parametrize("seed", range(24))
-def test_agrees_with_the_reference_on_odd_shapes(seed: int, isa: str) -> None:
-    asked = Run(config(odd_model(seed), optimizer=OPTIMIZERS[seed % len(OPTIMIZERS)]), seed)
-    data = {"patches": small(asked.config.model)}
-    assert furthest(native(asked, isa=isa), list(ReferenceEngine().train([asked], data))) < 2e-4
-
-
-def test_the_comparison_sees_a_wrong_learning_rate() -> None:
-    right, wrong = (Run(config(odd_model(1), optimizer=SGD(lr=lr)), 0) for lr in (0.1, 0.102))
-    reference = list(ReferenceEngine().train([right], {"patches": small(right.config.model)}))
-    assert furthest(native(wrong), reference) > 2e-4
 
 
 @pytest.mark.parametrize(
@@ -197,19 +129,11 @@ def test_bits_depend_on_neither_threads_nor_company_nor_order(threads: int) -> N
     assert all(same(alone[key], replace(together[key], run=alone[key].run)) for key in alone)
 
 
-@pytest.mark.skipif("x86_64_v4" not in SETS, reason="this machine has no AVX-512")
-@pytest.mark.parametrize("seed", range(12))
-def test_bits_agree_between_instruction_sets_that_have_fma(seed: int) -> None:
-    asked = Run(config(odd_model(seed), optimizer=OPTIMIZERS[seed % len(OPTIMIZERS)]), seed)
-    pairs = zip(native(asked, isa="x86_64_v4"), native(asked, isa="x86_64_v3"), strict=True)
-    assert all(same(a, b) for a, b in pairs)
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: repr(optimizer)[:40])
-def test_resuming_anywhere_gives_the_same_bits(optimizer: Optimizer) -> None:
-    asked = Run(config(odd_model(4), epochs=4, optimizer=optimizer, schedule=Cosine(4)), 5)
-    data = {"patches": small(asked.config.model)}
-    whole = native(asked)
+@pytest.mark.parametrize("seed", range(24))
+def test_resuming_anywhere_gives_the_same_bits(seed: int) -> None:
+    run, data = odd(seed)
+    asked = Run(run.config.replace(epochs=4), seed)
+    whole = list(NativeEngine().train([asked], data))
     for cut in range(4):
         rest = list(NativeEngine().train([asked], data, resume={asked: Checkpoint(cut, whole[cut].tensors)}))
         assert [record.epoch for record in rest] == list(range(cut + 1, 5))
@@ -222,24 +146,6 @@ def test_a_short_run_is_the_beginning_of_a_long_one() -> None:
 
 
 # ---- trouble ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("lr", "diverges"), [(30.0, False), (1e9, True), (1e12, True)])
-def test_divergence_is_marked_at_its_step_and_disturbs_nobody(lr: float, diverges: bool) -> None:
-    model = mlp(8, 8, 8, classes=3, input_shape=(1, 9, 9))
-    wild = Run(config(model, optimizer=SGD(lr=lr), epochs=9, batch_size=4), 0)
-    calm = crowd()[0]
-    records = native(wild, calm, data=IMAGES, threads=2)
-    reference = list(ReferenceEngine(np.float32).train([wild], {"patches": IMAGES}))
-    ended = [record for record in records if record.run == wild]
-    assert ended[-1].diverged_at == reference[-1].diverged_at
-    assert ended[-1].epoch == reference[-1].epoch
-    assert (ended[-1].diverged_at is not None) == diverges
-    if diverges:
-        assert np.isnan(ended[-1].validation_loss)
-        assert len(ended[-1].step_losses) == (ended[-1].diverged_at % 14) + 1
-    quiet = [record for record in records if record.run == calm]
-    assert all(same(a, b) for a, b in zip(quiet, native(calm, data=IMAGES), strict=True))
 
 
 @pytest.mark.timeout(60)
