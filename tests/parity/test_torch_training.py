@@ -68,7 +68,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "LeNet Adam": {"model": LENET, "optimizer": Adam(lr=0.003, weight_decay=0.01)},
     "odd strides": {"model": STRIDED, "optimizer": SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)},
     "batch norm": {"model": NORMALISED, "optimizer": SGD(lr=0.1, momentum=0.9, weight_decay=0.01)},
-    # a bias before a batch norm has a gradient of rounding alone, which Adam's usual eps would blow up
     "batch norm and Adam": {"model": NORMALISED, "optimizer": Adam(lr=0.01, eps=1e-4)},
     "dropout": {"model": Model((Flatten(), Dropout(0.2), Linear(784, 32), SiLU(), Dropout(), Linear(32, 10)))},
     "residual": {"model": RESIDUAL, "optimizer": AdamW(lr=0.01, eps=1e-4)},
@@ -126,10 +125,10 @@ def test_reference_engine(name: str) -> None:
 def test_native_engine(name: str) -> None:
     """Twenty steps in float32, or a hundred: apart by rounding only, units in the last place, which grow slowly."""
     native = pytest.importorskip("shoal.engines.native", reason="the native engine is not built")
-    from torch_twins import train
+    from torch_twins import train, undecided
 
     run = run_of(name, epochs=max(4, RUNS[name].get("epochs", 0)))
     records, expected = trained(native.NativeEngine(threads=1), run), train(run, DATA, torch.float32)
     np.testing.assert_allclose(step_losses(records), expected.step_losses, rtol=5e-6)
-    for parameter, theirs in expected.weights.items():
-        np.testing.assert_allclose(records[-1].tensors[parameter], theirs, rtol=1e-5, atol=5e-6)
+    for tensor in expected.weights.keys() - undecided(run.config):
+        np.testing.assert_allclose(records[-1].tensors[tensor], expected.weights[tensor], rtol=1e-5, atol=5e-6)

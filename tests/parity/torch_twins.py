@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same layers, optimizers, schedules and training loop in PyTorch, written the way its own tutorials write them."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch import nn
 from shoal import models, optimizers, streams
 from shoal.data import Dataset
 from shoal.engines import portions, scaling
-from shoal.study import Run
+from shoal.losses import CrossEntropy
+from shoal.study import Config, Run
 from shoal.training import ClipNorm, Clipping, ClipValue
 
 torch.set_num_threads(1)
@@ -118,6 +120,19 @@ def twin_clip(clipping: Clipping | None, parameters: list[nn.Parameter]) -> None
             nn.utils.clip_grad_value_(parameters, most)
 
 
+def twin_loss(loss: CrossEntropy, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """PyTorch's own, or the loss as a textbook writes it: the label's probability, then its logarithm."""
+    match loss.form:
+        case "log-sum-exp":
+            return nn.functional.cross_entropy(logits, labels, label_smoothing=loss.label_smoothing)
+        case "shifted":
+            p = torch.softmax(logits, dim=1)
+        case "naive":
+            powers = logits.exp()
+            p = powers / powers.sum(dim=1, keepdim=True)
+    return -p[range(len(labels)), labels].log().mean()
+
+
 class Scheduler(NamedTuple):
     """PyTorch's scheduler, and whether it is stepped after each minibatch or after each epoch."""
 
@@ -175,8 +190,7 @@ def train(run: Run, dataset: Dataset, dtype: torch.dtype) -> Trained:
         for batch, places in zip(order.split(config.batch_size), _places(len(order), config.batch_size), strict=True):
             model.draw(config.model, run.seed, epoch, places)
             optimizer.zero_grad()
-            smoothing = config.loss.label_smoothing
-            loss = nn.functional.cross_entropy(model(inputs[batch]), labels[batch], label_smoothing=smoothing)
+            loss = twin_loss(config.loss, model(inputs[batch]), labels[batch])
             loss.backward()
             twin_clip(config.gradient_clipping, list(model.parameters()))
             optimizer.step()
@@ -192,6 +206,24 @@ def train(run: Run, dataset: Dataset, dtype: torch.dtype) -> Trained:
         validation_accuracy.append((logits.argmax(1) == test_labels).double().mean().item())
     weights = {name: model.state_dict()[name].numpy() for name in initial}
     return Trained(np.array(losses), validation_loss, validation_accuracy, weights)
+
+
+def undecided(config: Config) -> set[str]:
+    """Tensors that rounding decides: a bias right before a batch norm, and the running mean which follows it.
+
+    The norm subtracts the bias with the mean, so its gradient is zero but for rounding. An optimizer that divides by
+    the gradient's size, or takes its sign, makes full steps of that. No training loss depends on them; validation
+    does, since the running mean lags behind.
+    """
+    if isinstance(config.optimizer, optimizers.SGD):
+        return set()
+    layers = config.model.layers
+    return {
+        tensor
+        for index, (layer, after) in enumerate(pairwise(layers))
+        if isinstance(layer, models.Linear | models.Conv2d) and isinstance(after, models.BatchNormSpec)
+        for tensor in (f"{index}.bias", f"{index + 1}.running_mean")
+    }
 
 
 def _places(count: int, size: int) -> list[range]:
