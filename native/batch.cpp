@@ -27,7 +27,7 @@ Batch::Batch(const Layout& layout, const Kernels& kernels, int tiles)
     pieces_.push_back({i, {0, 0}, {0, 0}});
     if (layer.kind == Kind::BatchNorm) {
       const int n = layer.pitch();
-      statistics.push_back({Buffer(n), Buffer(n), Buffer(n), Buffer(n), Buffer(n)});
+      statistics.push_back({Buffer(n), Buffer(n), Buffer(n), Buffer(n), Buffer(n), Buffer(n)});
     }
     if (layer.kind != Kind::Linear) continue;
     for (int panel = 0; panel < layer.pitch() / TILE; panel += PIECE_PANELS) {
@@ -75,12 +75,10 @@ void Batch::gather(const Piece& piece, int tiles, bool first_block) {
 }
 
 // Chan, Golub and LeVeque 1979: means and squared deviations of parts give those of the whole without cancellation.
-void Batch::merge_moments(int index, float* tensors, std::int64_t examples) {
-  const Network& network = layout_.network;
-  const Layer& layer = network.layers()[index];
+void Batch::merge_moments(int index, const float* tensors, std::int64_t examples) {
+  const Layer& layer = layout_.network.layers()[index];
   const Sums& sums = layout_.sums[index];
   Statistics& found = statistics[layer.ordinal];
-  float* running = tensors + network.parameters();
   const double area = layer.out.height * layer.out.width;
   for (int c = 0; c < layer.out.channels; ++c) {
     double count = 0, mean = 0, squares = 0;
@@ -95,11 +93,23 @@ void Batch::merge_moments(int index, float* tensors, std::int64_t examples) {
     found.mean.data()[c] = static_cast<float>(mean);
     found.inv_std.data()[c] = static_cast<float>(inv_std);
     found.factor.data()[c] = static_cast<float>(tensors[layer.weight + c] * inv_std);
-    const auto move = [&](float& at, double to) {
+    found.variance.data()[c] = static_cast<float>(squares / (count - 1));
+  }
+}
+
+void Batch::move_running(float* tensors) const {
+  const Network& network = layout_.network;
+  float* running = tensors + network.parameters();
+  for (const int index : network.batch_norms()) {
+    const Layer& layer = network.layers()[index];
+    const Statistics& found = statistics[layer.ordinal];
+    const auto move = [&](float& at, float to) {
       at = static_cast<float>((1 - layer.momentum) * at + layer.momentum * to);
     };
-    move(running[layer.mean + c], mean);
-    move(running[layer.variance + c], squares / (count - 1));
+    for (int c = 0; c < layer.out.channels; ++c) {
+      move(running[layer.mean + c], found.mean.data()[c]);
+      move(running[layer.variance + c], found.variance.data()[c]);
+    }
   }
 }
 

@@ -7,7 +7,7 @@
 namespace shoal {
 namespace {
 
-constexpr std::int64_t MOST_KEPT = std::int64_t{1} << 20;  // floats of a block: 4 MiB
+constexpr std::int64_t MOST_KEPT = std::int64_t{1} << 18;  // floats of a block: 1 MiB
 constexpr int MOST_TILES = 16;
 
 // Zero columns left and right of an image, so that a convolution may read beyond its edge.

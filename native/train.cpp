@@ -89,7 +89,10 @@ class Trainer {
       if (last && !finite(total, end - begin)) break;
       gather(tiles, at == begin, last && !clips() ? &lr : nullptr);
     }
-    if (clips() && finite(total, end - begin)) update_clipped(lr);
+    if (finite(total, end - begin)) {
+      batch_.move_running(state_.weights.data());
+      if (clips()) update_clipped(lr);
+    }
     return total;
   }
 

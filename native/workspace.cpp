@@ -109,12 +109,6 @@ void Workspace::load(const Pass& pass, const Examples& examples) const {
     }
     kernels_.load_pixels(images, examples.scale, examples.shift, image(layout_.values.front(), pass, tile));
   }
-  // Images are drawn at random: the next group's are fetched into the cache while this one is computed.
-  const std::int64_t ahead = std::int64_t{group.count} * TILE;
-  for (std::int64_t i = ahead; i < std::min(group.remaining, 2 * ahead); ++i) {
-    const std::uint8_t* image = examples.images + std::int64_t{group.indices[i]} * examples.bytes;
-    for (std::int64_t at = 0; at < examples.bytes; at += 64) __builtin_prefetch(image + at);
-  }
 }
 
 // ---- there --------------------------------------------------------------------------------------------

@@ -56,14 +56,16 @@ class Batch {
   template <typename Visit>
   void each_stretch(const Piece& piece, const Visit& visit) const;
 
-  // Mean and variance of all tiles at a batch norm; the running ones move with them.
-  void merge_moments(int layer, float* tensors, std::int64_t examples);
+  // Mean and variance of all tiles at a batch norm.
+  void merge_moments(int layer, const float* tensors, std::int64_t examples);
+  // Moves the running ones towards them, once the loss is known to be finite.
+  void move_running(float* tensors) const;
   // The sums of all tiles' gradients at a batch norm, which are the gradients of its weight and bias.
   void merge_gradients(int layer, std::int64_t examples);
 
   // Of a batch norm in this step.
   struct Statistics {
-    Buffer mean, inv_std, factor, mean_dout, mean_dout_xhat;
+    Buffer mean, variance, inv_std, factor, mean_dout, mean_dout_xhat;  // the variance is the unbiased one
   };
 
   Arena kept;

@@ -226,10 +226,7 @@ def wild(seed: int, drawn: Collection[str] = DRAWN) -> tuple[Run, dict[str, Data
 
 
 def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
-    """The largest difference between two courses, relative to the size of what differs (losses, weights, state).
-
-    Running statistics after a step that was not taken are nobody's: an engine may have moved them.
-    """
+    """The largest difference between two courses, relative to the size of what differs (losses, weights, state)."""
     assert [record.epoch for record in one] == [record.epoch for record in other]
     pairs = [
         pair
@@ -237,11 +234,7 @@ def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
         for pair in [
             (a.step_losses, b.step_losses),
             ([a.validation_loss], [b.validation_loss]),
-            *(
-                (a.tensors[name], b.tensors[name])
-                for name in b.tensors
-                if b.diverged_at is None or ".running_" not in name
-            ),
+            *((a.tensors[name], b.tensors[name]) for name in b.tensors),
         ]
     ]
     return max(float(np.max(np.abs(np.subtract(a, b)), initial=0) / np.max(np.abs(b), initial=1e-2)) for a, b in pairs)

@@ -96,4 +96,4 @@ def test_numbers_follow_the_sources() -> None:
     ):
         assert words in WORDS
     assert "MOST_TILES = 16" in NATIVE
-    assert "MOST_KEPT = std::int64_t{1} << 20;  // floats of a block: 4 MiB" in NATIVE
+    assert "MOST_KEPT = std::int64_t{1} << 18;  // floats of a block: 1 MiB" in NATIVE

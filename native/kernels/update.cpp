@@ -37,6 +37,10 @@ namespace {
 // A number of the optimizer, in every lane.
 SHOAL_INLINE vec every(double x) { return broadcast(static_cast<float>(x)); }
 
+// What has faded to less than any step could show counts as zero: the running mean of a weight whose gradient is 0
+// would halve for years, and arithmetic on numbers below 1e-38 takes many times longer.
+SHOAL_INLINE vec faded(vec mean) { return select(magnitude(mean) < broadcast(1e-30f), vec{}, mean); }
+
 // Calls step(i, w, g) for each vector of parameters, with the L2 penalty in the gradient, and keeps the new w.
 template <typename Step>
 SHOAL_INLINE void each_weight(const Update& update, double weight_decay, const Step& step) {
@@ -59,7 +63,7 @@ void sgd_step(const Update& u) {
   }
   const bool nesterov = u.nesterov;
   each_weight(u, u.weight_decay, [=](std::int64_t i, vec w, vec g) {
-    const vec velocity = fma(momentum, load(velocities + i), g);
+    const vec velocity = faded(fma(momentum, load(velocities + i), g));
     store(velocities + i, velocity);
     return fma(lr, nesterov ? fma(momentum, velocity, g) : velocity, w);
   });
@@ -112,7 +116,7 @@ void adam_step(const Update& u) {
   const vec shrink = every(u.decoupled ? 1 - u.lr * u.weight_decay : 1);
   float *const means = u.first, *const squares = u.second;
   each_weight(u, u.decoupled ? 0 : u.weight_decay, [=](std::int64_t i, vec w, vec g) {
-    const vec mean = fma(keep1, load(means + i), take1 * g);
+    const vec mean = faded(fma(keep1, load(means + i), take1 * g));
     const vec square = fma(keep2, load(squares + i), take2 * (g * g));
     store(means + i, mean);
     store(squares + i, square);
