@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Python module `shoal._native`: the only file that knows Python. Arrays are checked here, for type,
-// order and size; src/shoal/engines/native.py is the only caller.
+// order and size; engines/native.py and engines/handover.py are the only callers.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>

@@ -14,7 +14,11 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "engine.md").read_text()
 WORDS = " ".join(PAGE.split())
 NATIVE = "\n".join(path.read_text() for path in sorted((ROOT / "native").rglob("*.*")))
-SPOKEN_OF = NATIVE + (ROOT / "CMakeLists.txt").read_text() + (ROOT / "src/shoal/engines/native.py").read_text()
+SPOKEN_OF = (
+    NATIVE
+    + (ROOT / "CMakeLists.txt").read_text()
+    + "".join((ROOT / f"src/shoal/engines/{name}.py").read_text() for name in ("native", "handover"))
+)
 
 
 @pytest.fixture(autouse=True)

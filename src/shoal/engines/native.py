@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast engine: float32, many runs at once on all cores, kernels in C++ (`native/`).
 
-This file turns configs into what the C++ session takes and results into records. The session trains; here
-is decided only which runs are in flight: enough to keep every thread busy, in the order they were given.
+The C++ session trains; here is decided only which runs are in flight (enough to keep every thread busy, in the
+order they were given), and results become records. `handover` puts configs into the session's terms.
 """
 
 import os
@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from shoal import _native, streams
-from shoal.data import Dataset, Split
+from shoal.data import Dataset
 from shoal.engines import (
     Checkpoint,
     EpochRecord,
@@ -21,49 +21,18 @@ from shoal.engines import (
     Watch,
     check_images,
     dataset_for,
+    handover,
     portions,
     scaling,
     steps_per_epoch,
     usable_cores,
 )
 from shoal.errors import EngineError
-from shoal.models import (
-    GELU,
-    Add,
-    AvgPool2d,
-    BatchNorm1d,
-    BatchNorm2d,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    Layer,
-    LeakyReLU,
-    Linear,
-    MaxPool2d,
-    Model,
-    Parameter,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
-)
-from shoal.optimizers import SGD, Adagrad, Adam, AdamW, Lion, Optimizer, RMSprop, learning_rates
+from shoal.models import Model
+from shoal.optimizers import learning_rates
 from shoal.study import Config, Run
-from shoal.training import ClipNorm, ClipValue
 
 MOST_THREADS = 1024
-FORMS = {"log-sum-exp": _native.Form.LOG_SUM_EXP, "shifted": _native.Form.SHIFTED, "naive": _native.Form.NAIVE}
-PLAIN: dict[type[Layer], str] = {
-    Flatten: "flatten",
-    GlobalAvgPool2d: "global_avg_pool2d",
-    ReLU: "relu",
-    Sigmoid: "sigmoid",
-    Tanh: "tanh",
-    GELU: "gelu",
-    SiLU: "silu",
-}
-"""Layers without arguments, and how the session calls them."""
 AHEAD = 2
 """Epochs of a run that wait in the session, so that no thread waits for Python."""
 OUT_OF_MEMORY = "memory ran out"
@@ -129,9 +98,9 @@ class NativeEngine:
         """See `Engine.predict`."""
         check_images(model, images)
         scale, shift = scaling(config, data)
-        given = _flat(model, tensors), np.ascontiguousarray(images), float(scale), float(shift)
+        given = handover.flat(model, tensors), np.ascontiguousarray(images), float(scale), float(shift)
         try:
-            logits = _native.predict(_layout(model), *given, self.instruction_set)
+            logits = _native.predict(handover.layout(model), *given, self.instruction_set)
         except MemoryError:
             raise EngineError(
                 f"{model.name}: memory ran out for {len(images)} images. Predict fewer at once."
@@ -164,7 +133,7 @@ class _Crowd:
             try:
                 model = run.config.model
                 if model not in self.layouts:  # runs of one model share it, and threads keep what they made for it
-                    self.layouts[model] = _layout(model)
+                    self.layouts[model] = handover.layout(model)
                 flight = _Flight(self.session, self.layouts[model], run, self.data, self.resume.get(run))
                 self.flights[flight.index] = flight
             except MemoryError:
@@ -212,20 +181,20 @@ class _Flight:
         self.finished = False
         self.watch = Watch(config, checkpoint)
         start = checkpoint.tensors if checkpoint else streams.initial_weights(model, config.init, run.seed)
-        moments = [_flat(model, start, f"{name}/") if checkpoint else None for name in state] + [None, None]
+        moments = [handover.flat(model, start, f"{name}/") if checkpoint else None for name in state] + [None, None]
         scale, shift = scaling(config, dataset)
         validation = dataset.test if self.portions.validation_split == "test" else dataset.train
         self.index = session.add_run(
             layout,
-            _optimizer(config),
-            _objective(run),
+            handover.optimizer(config),
+            handover.objective(run),
             config.batch_size,
-            _split(dataset.train),
-            _split(validation),
+            handover.split(dataset.train),
+            handover.split(validation),
             self.portions.validation,
             float(scale),
             float(shift),
-            _flat(model, start),
+            handover.flat(model, start),
             moments[0],
             moments[1],
             max(self.epoch, 0) * self.steps,
@@ -250,10 +219,10 @@ class _Flight:
         """The record of the epoch just finished; pushes the one after those that wait."""
         self.epoch += 1
         model = self.run.config.model
-        tensors = _named(model, result["weights"])
+        tensors = handover.named(model, result["weights"])
         moments = (result["first"], result["second"])
         for name, moment in zip(self.run.config.optimizer.state, moments, strict=False):
-            tensors |= _named(model, moment, f"{name}/")
+            tensors |= handover.named(model, moment, f"{name}/")
         before = self.epoch == 0
         record = EpochRecord(
             run=self.run,
@@ -280,86 +249,3 @@ def _open(threads: int, instruction_set: str) -> "_native.Session":
     except (RuntimeError, MemoryError) as error:
         reason = OUT_OF_MEMORY if isinstance(error, MemoryError) else error
         raise EngineError(f"{threads} threads could not be started: {reason}. Use fewer.") from None
-
-
-def _layout(model: Model) -> "_native.Layout":
-    network = _native.Network(*model.input_shape)
-    for layer in model.layers:
-        _append(network, layer)
-    return _native.Layout(network)
-
-
-def _append(network: "_native.Network", layer: Layer) -> None:
-    match layer:
-        case Linear():
-            network.linear(layer.out_features)
-        case Conv2d():
-            network.conv2d(layer.out_channels, layer.kernel_size, layer.stride, layer.padding)
-        case MaxPool2d():
-            network.max_pool2d(layer.kernel_size, layer.step, layer.padding)
-        case AvgPool2d():
-            network.avg_pool2d(layer.kernel_size, layer.step, layer.padding)
-        case BatchNorm1d() | BatchNorm2d():
-            network.batch_norm(layer.eps, layer.momentum)
-        case Dropout():
-            network.dropout(layer.threshold)
-        case Add():
-            network.add(layer.back)
-        case LeakyReLU():
-            network.leaky_relu(layer.negative_slope)
-        case _:  # the others have nothing to say
-            getattr(network, PLAIN[type(layer)])()
-
-
-def _optimizer(config: Config) -> "_native.Optimizer":
-    optimizer = _rule(config.optimizer)
-    match config.gradient_clipping:
-        case ClipNorm(max_norm=norm):
-            optimizer.clip_norm = norm
-        case ClipValue(clip_value=value):
-            optimizer.clip_value = value
-    return optimizer
-
-
-def _rule(optimizer: Optimizer) -> "_native.Optimizer":
-    match optimizer:
-        case SGD(momentum=momentum, nesterov=nesterov, weight_decay=decay):
-            return _native.Optimizer.sgd(momentum, nesterov, decay)
-        case Lion(betas=betas, weight_decay=decay):
-            return _native.Optimizer.lion(*betas, decay)
-        case Adagrad(lr_decay=lr_decay, eps=eps, weight_decay=decay):
-            return _native.Optimizer.adagrad(lr_decay, eps, decay)
-        case RMSprop(alpha=alpha, eps=eps, weight_decay=decay, momentum=momentum):
-            return _native.Optimizer.rmsprop(alpha, eps, decay, momentum)
-        case Adam(betas=betas, eps=eps, weight_decay=decay) | AdamW(betas=betas, eps=eps, weight_decay=decay):
-            return _native.Optimizer.adam(*betas, eps, decay, isinstance(optimizer, AdamW))
-
-
-def _objective(run: Run) -> "_native.Objective":
-    loss, layers = run.config.loss, run.config.model.layers
-    dropouts = [index for index, layer in enumerate(layers) if isinstance(layer, Dropout)]
-    keys = np.array([streams.dropout_key(run.seed, index) for index in dropouts], np.uint64).reshape(-1, 2)
-    return _native.Objective(FORMS[loss.form], loss.label_smoothing, keys)
-
-
-def _split(split: Split) -> "_native.Split":
-    return _native.Split(split.images, split.labels)
-
-
-def _tensors(model: Model, prefix: str) -> tuple[Parameter, ...]:
-    """What the session holds one after the other: parameters, and, of the weights themselves, running statistics."""
-    return model.parameters() if prefix else (*model.parameters(), *model.buffers())
-
-
-def _flat(model: Model, tensors: Tensors, prefix: str = "") -> np.ndarray:
-    """All tensors one after the other, float32; those of optimizer state have its name before theirs."""
-    return np.concatenate(
-        [np.asarray(tensors[prefix + one.name], np.float32).ravel() for one in _tensors(model, prefix)]
-    )
-
-
-def _named(model: Model, flat: np.ndarray, prefix: str = "") -> dict[str, np.ndarray]:
-    """The inverse of `_flat`, as views."""
-    parts = _tensors(model, prefix)
-    pieces = np.split(np.asarray(flat), np.cumsum([one.size for one in parts])[:-1])
-    return {prefix + one.name: piece.reshape(one.shape) for one, piece in zip(parts, pieces, strict=True)}
