@@ -50,6 +50,8 @@ class Trainer {
         losses_(batch.block()) {}
 
   Training run() {
+    // Nobody writes the gradient's padding but clipping, whose factor a run that diverged has made NaN.
+    std::fill_n(batch_.gradient.data(), batch_.gradient.size(), 0.0f);
     const std::int64_t count = static_cast<std::int64_t>(epoch_.order.size());
     Training training;
     training.step_losses.reserve(epoch_.rates.size());

@@ -13,10 +13,12 @@ from shoal.engines import Checkpoint, EpochRecord
 from shoal.engines.native import NativeEngine, instruction_sets
 from shoal.engines.reference import ReferenceEngine
 from shoal.errors import DataError
-from shoal.models import Flatten, Linear, Model, Normal, ReLU, mlp
+from shoal.losses import CrossEntropy
+from shoal.models import BatchNorm1d, Flatten, Linear, Model, Normal, ReLU, mlp
 from shoal.optimizers import SGD
 from shoal.streams import initial_weights
 from shoal.study import Config, Run
+from shoal.training import ClipNorm
 from small_data import patches, same
 
 SETS = instruction_sets()
@@ -63,6 +65,21 @@ def test_divergence_is_marked_at_its_step_and_disturbs_nobody(lr: float, diverge
         assert all(same(a, b) for a, b in zip([r for r in together if r.run == one], alone, strict=True))
 
 
+@pytest.mark.parametrize("isa", SETS)
+def test_nothing_is_left_for_the_next_run_on_the_same_thread(isa: str) -> None:
+    """The loss of logits that lie 100 apart is finite and, in this form, its gradient is not: nor is the factor that
+    clips it, which multiplies a gradient's padding too."""
+    model = Model((Flatten(), Linear(81, 5), BatchNorm1d(5), Linear(5, 3)), (1, 9, 9))
+    clipped = config(model, gradient_clipping=ClipNorm(max_norm=1.0), loss=CrossEntropy(form="shifted"))
+    lost, calm = Run(clipped, 0), Run(clipped, 1)
+    weights = dict(initial_weights(model, clipped.init, 0))
+    weights["3.bias"] = np.array([100, 0, 0], np.float32)
+    records = list(NativeEngine(1, isa).train([lost, calm], IMAGES, resume={lost: Checkpoint(0, weights)}))
+    assert mark([record for record in records if record.run == lost]) == (1, 1)
+    after = [record for record in records if record.run == calm]
+    assert all(same(a, b) for a, b in zip(after, native([calm], IMAGES, isa), strict=True))
+
+
 def compare(seed: int, isa: str) -> str:
     """One wild run beside a calm one: "diverged" or "finite" as the reference says, or "edge" where it cannot say."""
     run, data = wild(seed)
@@ -104,7 +121,7 @@ def test_a_thousand_wild_configs_end_where_the_reference_does(isa: str, proved: 
     diverged, finite, edge = (ends.count(word) for word in ("diverged", "finite", "edge"))
     assert diverged > 300
     assert finite > 200
-    assert edge < 30
+    assert edge < 60
     proved(
         f"{diverged} runs marked at the exact step and {finite} not at all under {isa}, {edge} more at the edge of "
         f"float32; 1000 neighbours bit-identical"
