@@ -231,23 +231,32 @@ def wild(seed: int, drawn: Collection[str] = DRAWN) -> tuple[Run, dict[str, Data
 def furthest(one: Sequence[EpochRecord], other: Sequence[EpochRecord]) -> float:
     """The largest difference between two courses, relative to the size of what differs (losses, weights, state).
 
-    Running statistics after a step that was not taken are nobody's: an engine may have moved them.
+    A tensor's size is its largest entry, and at least a twentieth of the largest of all of its kind: the gradient of a
+    bias before a BatchNorm is all rounding.
     """
     assert [record.epoch for record in one] == [record.epoch for record in other]
-    pairs = [
-        pair
-        for a, b in zip(one, other, strict=True)
-        for pair in [
-            (a.step_losses, b.step_losses),
-            ([a.validation_loss], [b.validation_loss]),
-            *(
-                (a.tensors[name], b.tensors[name])
-                for name in b.tensors
-                if b.diverged_at is None or ".running_" not in name
-            ),
-        ]
-    ]
+    return max(max(_of_losses(a, b), _of_tensors(a, b)) for a, b in zip(one, other, strict=True))
+
+
+def _of_losses(one: EpochRecord, other: EpochRecord) -> float:
+    pairs = (one.step_losses, other.step_losses), ([one.validation_loss], [other.validation_loss])
     return max(float(np.max(np.abs(np.subtract(a, b)), initial=0) / np.max(np.abs(b), initial=1e-2)) for a, b in pairs)
+
+
+def _of_tensors(one: EpochRecord, other: EpochRecord) -> float:
+    kinds: dict[str, float] = {}
+    for name, tensor in other.tensors.items():
+        kinds[_kind(name)] = max(kinds.get(_kind(name), 1e-30), float(np.abs(tensor).max()))
+    return max(
+        float(np.abs(one.tensors[name] - tensor).max()) / max(float(np.abs(tensor).max()), kinds[_kind(name)] / 20)
+        for name, tensor in other.tensors.items()
+    )
+
+
+def _kind(name: str) -> str:
+    """``"momentum"`` of ``"momentum/0.bias"``, ``"running_mean"`` of ``"3.running_mean"``, else ``""``: a weight."""
+    kind, _, rest = name.rpartition("/")
+    return kind or (rest.partition(".")[2] if ".running_" in rest else "")
 
 
 def mark(records: Sequence[EpochRecord]) -> tuple[int, int | None]:
