@@ -74,7 +74,7 @@ void Batch::gather(const Piece& piece, int tiles, bool first_block) {
   }
 }
 
-// Chan, Golub and LeVeque 1979: means and squared deviations of parts give those of the whole without cancellation.
+// Chan, Golub and LeVeque 1983: means and squared deviations of parts give those of the whole without cancellation.
 void Batch::merge_moments(int index, const float* tensors, std::int64_t examples) {
   const Layer& layer = layout_.network.layers()[index];
   const Sums& sums = layout_.sums[index];

@@ -108,7 +108,7 @@ class PySession {
                         checked(indices, validation)};
     const int kept = optimizer.state_tensors();
     const float *moment1 = state(first, kept > 0, network), *moment2 = state(second, kept > 1, network);
-    kept_.push_back({nb::borrow(handle), training, validation});
+    kept_.push_back({nb::borrow(handle), training, validation, batch_size});
     try {
       return session_.add_run(std::move(plan), weights.data(), moment1, moment2, step);
     } catch (...) {
@@ -122,6 +122,8 @@ class PySession {
         {order.data(), order.data() + order.size()}, {rates.data(), rates.data() + rates.size()}, number};
     const std::size_t size = kept_.at(run).training.images.shape(0);
     for (const std::uint32_t index : epoch.order) require(index < size, "an index is beyond the split");
+    const std::size_t batch = kept_[run].batch_size;
+    require(rates.size() == (order.size() + batch - 1) / batch, "every step of the epoch needs one learning rate");
     session_.push(run, std::move(epoch));
   }
 
@@ -148,6 +150,7 @@ class PySession {
 
   void forget(int run) { session_.forget(run); }
   void cancel() { session_.cancel(); }
+  long helped() const { return session_.helped(); }
 
  private:
   static void fill(nb::dict& out, shoal::Result& result) {
@@ -166,6 +169,7 @@ class PySession {
   struct Kept {
     nb::object layout;
     Split training, validation;
+    int batch_size;
   };
 
   std::vector<Kept> kept_;  // of each run
@@ -309,6 +313,7 @@ NB_MODULE(_native, m) {
       .def("push", &PySession::push, "run"_a, "order"_a.noconvert(), "rates"_a.noconvert(), "number"_a)
       .def("take", &PySession::take, "seconds"_a)
       .def("forget", &PySession::forget, "run"_a)
+      .def("helped", &PySession::helped)
       .def("cancel", &PySession::cancel);
 
   m.def("predict", &predict, "layout"_a, "weights"_a.noconvert(), "images"_a.noconvert(), "scale"_a, "shift"_a,

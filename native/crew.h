@@ -12,17 +12,15 @@
 
 namespace shoal {
 
-// Waits a little: hot at first, since steps are short, then leaving the core to others.
+// Waits a little: hot, since steps are short; true once it has waited so long that the core is better left to others.
 class Patience {
  public:
-  void wait() {
-    if (++waits_ < 2000) {
+  bool ended() {
+    if (++waits_ > 2000) return true;
 #if defined(__x86_64__)
-      __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #endif
-    } else {
-      std::this_thread::yield();
-    }
+    return false;
   }
 
  private:
@@ -46,28 +44,33 @@ class Crew {
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
     open_.store(true);
+    call();
     take_items(own);
     open_.store(false);
-    for (Patience patience; inside_.load() > 0;) patience.wait();
+    wait_until_none(inside_);
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
   void enlist() { helpers_.fetch_add(1); }
   void leave() { helpers_.fetch_sub(1); }
 
-  // Between enlisting and leaving: helps until the run's epoch is over or this thread is `wanted` elsewhere.
+  // Between enlisting and leaving: helps until the run's epoch is over or this thread is `wanted` elsewhere, which it
+  // learns at the latest when there is something to do here. Returns how many items it has done.
   template <typename Wanted>
-  void help(Bench& own, const Wanted& wanted) {
+  int help(Bench& own, const Wanted& wanted) {
+    int done = 0;
     for (Patience patience; !closed_.load() && !wanted();) {
-      if (!open_.load()) {
-        patience.wait();
-        continue;
+      const unsigned heard = calls_.load();
+      if (open_.load()) {
+        inside_.fetch_add(1);
+        if (open_.load()) done += take_items(own);
+        inside_.fetch_sub(1);
+        patience = {};
+      } else if (patience.ended()) {
+        calls_.wait(heard);
       }
-      inside_.fetch_add(1);
-      if (open_.load()) take_items(own);
-      inside_.fetch_sub(1);
-      patience = {};
     }
+    return done;
   }
 
   int helpers() const { return helpers_.load(std::memory_order_relaxed); }
@@ -78,17 +81,33 @@ class Crew {
   // The epoch is over, and nobody enlists any more: sends everybody away, and waits until they are gone.
   void close() {
     closed_.store(true);
-    for (Patience patience; helpers_.load() > 0;) patience.wait();
+    call();
+    wait_until_none(helpers_);
   }
 
  private:
-  void take_items(Bench& bench) {
+  int take_items(Bench& bench) {
+    int done = 0;
     try {
-      for (int item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) body_(given_, item, bench);
+      for (int item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < count_; ++done)
+        body_(given_, item, bench);
     } catch (...) {
       next_.store(count_, std::memory_order_relaxed);
       const std::lock_guard lock(mutex_);
       failure_ = std::current_exception();
+    }
+    return done;
+  }
+
+  // Wakes helpers that have stopped listening.
+  void call() {
+    calls_.fetch_add(1);
+    calls_.notify_all();
+  }
+
+  static void wait_until_none(const std::atomic<int>& threads) {
+    for (Patience patience; threads.load() > 0;) {
+      if (patience.ended()) std::this_thread::yield();
     }
   }
 
@@ -97,6 +116,7 @@ class Crew {
   int count_ = 0;
   std::atomic<int> next_{0}, inside_{0}, helpers_{0};
   std::atomic<bool> open_{false}, closed_{true};
+  std::atomic<unsigned> calls_{0};
   std::mutex mutex_;
   std::exception_ptr failure_;
 };

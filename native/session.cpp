@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.h"
 
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace shoal {
 
@@ -28,7 +30,10 @@ int Session::add_run(RunPlan plan, const float* weights, const float* first, con
   if (first != nullptr) network.from_plain(first, state.first.data(), false);
   if (second != nullptr) network.from_plain(second, state.second.data(), false);
   state.step = step;
-  auto run = std::unique_ptr<Run>(new Run{.plan = std::move(plan), .state = std::move(state), .waiting = {}});
+  const int cores = std::max<int>(std::thread::hardware_concurrency(), 1);
+  const int seats = std::min(plan.layout->block(tiles_of(plan.recipe.batch_size)), cores) - 1;
+  auto run =
+      std::unique_ptr<Run>(new Run{.plan = std::move(plan), .state = std::move(state), .waiting = {}, .seats = seats});
   const std::lock_guard lock(mutex_);
   runs_.push_back(std::move(run));
   return static_cast<int>(runs_.size()) - 1;
@@ -39,9 +44,9 @@ void Session::push(int run, Epoch epoch) {
   job.push_back({.epoch = std::move(epoch), .result = {}});
   {
     const std::lock_guard lock(mutex_);
-    std::list<Job>& waiting = runs_.at(run)->waiting;
-    if (waiting.empty() && !runs_[run]->busy && !runs_[run]->ended) ++waiting_;
-    waiting.splice(waiting.end(), job);
+    Run& asked = at(run);
+    if (asked.waiting.empty() && !asked.busy && !asked.ended) ++waiting_;
+    asked.waiting.splice(asked.waiting.end(), job);
   }
   work_.notify_one();
 }
@@ -65,9 +70,17 @@ void Session::cancel() {
 
 void Session::forget(int run) {
   const std::lock_guard lock(mutex_);
-  if (runs_.at(run)->busy) return;
-  if (!runs_[run]->waiting.empty() && !runs_[run]->ended) --waiting_;
+  const Run& asked = at(run);
+  if (asked.busy) return;
+  if (!asked.waiting.empty() && !asked.ended) --waiting_;
   runs_[run].reset();
+}
+
+Session::Run& Session::at(int run) const {
+  if (run < 0 || run >= static_cast<int>(runs_.size()) || runs_[run] == nullptr) {
+    throw std::invalid_argument("no such run, or it is over");
+  }
+  return *runs_[run];
 }
 
 int Session::find_work() const {
@@ -81,7 +94,7 @@ int Session::find_work() const {
 Session::Run* Session::find_crew() const {
   Run* fewest = nullptr;
   for (const std::unique_ptr<Run>& run : runs_) {
-    if (run == nullptr || !run->crewed) continue;
+    if (run == nullptr || !run->crewed || run->crew.helpers() >= run->seats) continue;
     if (fewest == nullptr || run->crew.helpers() < fewest->crew.helpers()) fewest = run.get();
   }
   return fewest;
@@ -138,7 +151,7 @@ void Session::help(Run& run, Desk& desk, std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   try {
     sit_down(desk, *run.plan.layout);
-    run.crew.help(*desk.workspace, [this] { return cancelled_ || waiting_ > 0; });
+    helped_ += run.crew.help(*desk.workspace, [this] { return cancelled_ || waiting_ > 0; });
   } catch (const std::bad_alloc&) {  // the epoch goes on without this thread
     desk = {};
   }
@@ -159,7 +172,7 @@ Result Session::train(Run& run, const Epoch& epoch, Desk& desk) const {
   sit_down(desk, *plan.layout);
   Result result;
   if (!epoch.order.empty()) {
-    const int tiles = round_up(plan.recipe.batch_size, TILE) / TILE;
+    const int tiles = tiles_of(plan.recipe.batch_size);
     if (!desk.batch || desk.batch->block() < plan.layout->block(tiles)) {
       desk.batch.reset();
       desk.batch = std::make_unique<Batch>(*plan.layout, kernels_, tiles);

@@ -50,6 +50,8 @@ class Session {
   void forget(int run);
   // The next finished epoch, or nothing after `seconds`.
   std::optional<Result> take(double seconds);
+  // Items of other threads' runs that threads have done.
+  long helped() const { return helped_; }
   // Threads stop at the next layer; epochs in progress are lost.
   void cancel();
 
@@ -65,6 +67,7 @@ class Session {
     RunPlan plan;
     State state;
     std::list<Job> waiting;
+    int seats = 0;  // for helpers: as many as find something to do
     Crew<Workspace> crew{};
     bool busy = false, crewed = false, ended = false;  // crewed: others may help
   };
@@ -75,6 +78,7 @@ class Session {
     std::unique_ptr<Batch> batch;
   };
 
+  Run& at(int run) const;  // throws std::invalid_argument for one that is over
   void stop();
   void work();
   int find_work() const;   // the first run with an epoch waiting, or -1
@@ -90,6 +94,7 @@ class Session {
   std::vector<std::unique_ptr<Run>> runs_;
   std::list<Job> results_;
   std::atomic<bool> cancelled_{false};
+  std::atomic<long> helped_{0};
   std::atomic<int> waiting_{0};  // runs with an epoch that nobody does yet
   std::vector<std::thread> threads_;
 };

@@ -8,8 +8,6 @@
 namespace shoal {
 namespace {
 
-std::int64_t tiles_of(std::int64_t examples) { return (examples + TILE - 1) / TILE; }
-
 // The tiles of a block in groups that go through a layer together: pairs, as long as everybody has one.
 template <typename Visit>
 void each_group(Crew<Workspace>& crew, Workspace& own, int tiles, const Visit& visit) {
@@ -84,7 +82,7 @@ class Trainer {
     TileLoss total;
     for (std::int64_t at = begin; at < end; at += whole) {
       const std::int64_t examples = std::min(whole, end - at);
-      const int tiles = static_cast<int>(tiles_of(examples));
+      const int tiles = tiles_of(examples);
       pass(at, examples, share);
       for (int tile = 0; tile < tiles; ++tile) add(total, losses_[tile]);
       const bool last = at + whole >= end;
@@ -100,7 +98,7 @@ class Trainer {
 
   // Every tile of a block there and back.
   void pass(std::int64_t begin, std::int64_t examples, float share) {
-    const int tiles = static_cast<int>(tiles_of(examples));
+    const int tiles = tiles_of(examples);
     const std::vector<int>& norms = own_.layout().network.batch_norms();
     for (int stage = 0; stage < own_.stages(); ++stage) {
       each_group(crew_, own_, tiles, [&](int first, int count, Workspace& bench) {
@@ -117,8 +115,7 @@ class Trainer {
 
   void gather(int tiles, bool first_block, const double* lr) {
     const Update update = lr ? update_of(*lr) : Update{};
-    crew_.each(static_cast<int>(batch_.pieces().size()), own_, [&](int item, Workspace&) {
-      const Piece& piece = batch_.pieces()[item];
+    each_piece([&](const Piece& piece) {
       batch_.gather(piece, tiles, first_block);
       if (!lr) return;
       batch_.each_stretch(piece, [&](std::int64_t offset, std::int64_t count) { apply(update, offset, count); });
@@ -128,16 +125,28 @@ class Trainer {
   bool clips() const { return recipe_.optimizer.clip_norm != 0 || recipe_.optimizer.clip_value != 0; }
 
   void update_clipped(double lr) {
-    const std::int64_t count = batch_.gradient.size();
     const Optimizer& optimizer = recipe_.optimizer;
+    float* const gradient = batch_.gradient.data();
+    double factor = 1;
     if (optimizer.clip_norm != 0) {
-      const double norm = std::sqrt(kernels_.sum_of_squares(batch_.gradient.data(), count));
-      const double factor = optimizer.clip_norm / (norm + 1e-6);
-      if (!(factor >= 1)) kernels_.multiply_by(batch_.gradient.data(), count, static_cast<float>(factor));
-    } else {
-      kernels_.clamp(batch_.gradient.data(), count, static_cast<float>(optimizer.clip_value));
+      factor = optimizer.clip_norm / (std::sqrt(kernels_.sum_of_squares(gradient, batch_.gradient.size())) + 1e-6);
     }
-    apply(update_of(lr), 0, count);
+    const Update update = update_of(lr);
+    const auto stretch = [&](std::int64_t offset, std::int64_t count) {
+      if (!(factor >= 1)) kernels_.multiply_by(gradient + offset, count, static_cast<float>(factor));
+      if (optimizer.clip_value != 0) {
+        kernels_.clamp(gradient + offset, count, static_cast<float>(optimizer.clip_value));
+      }
+      apply(update, offset, count);
+    };
+    each_piece([&](const Piece& piece) { batch_.each_stretch(piece, stretch); });
+  }
+
+  // Visits every piece of the gradient, the crew together.
+  template <typename Visit>
+  void each_piece(const Visit& visit) {
+    crew_.each(static_cast<int>(batch_.pieces().size()), own_,
+               [&](int item, Workspace&) { visit(batch_.pieces()[item]); });
   }
 
   Update update_of(double lr) const {
@@ -216,7 +225,7 @@ void predict(Workspace& workspace, const float* tensors, const Examples& example
   std::vector<std::uint32_t> indices(count);
   for (std::int64_t i = 0; i < count; ++i) indices[i] = static_cast<std::uint32_t>(i);
   for (std::int64_t at = 0; at < count; at += together * TILE) {
-    const int tiles = static_cast<int>(std::min<std::int64_t>(together, tiles_of(count - at)));
+    const int tiles = std::min(together, tiles_of(count - at));
     workspace.predict({&indices[at], count - at, at, 0, tiles}, tensors, examples, logits + at * classes);
   }
 }

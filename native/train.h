@@ -55,6 +55,9 @@ struct Epoch {
   std::uint64_t number = 0;
 };
 
+// Tiles that so many examples fill.
+inline int tiles_of(std::int64_t examples) { return static_cast<int>((examples + TILE - 1) / TILE); }
+
 // Means over examples.
 struct Score {
   double loss = 0, accuracy = 0;

@@ -178,7 +178,8 @@ void Workspace::drop(int index, const Pass& pass, int tile) const {
   const Image inp = image(layout_.values[index], pass, tile), out = image(layout_.values[index + 1], pass, tile);
   const Image mask = image(layout_.masks[index], pass, tile);
   std::uint64_t places[TILE];
-  for (int lane = 0; lane < TILE; ++lane) places[lane] = pass.group.place + tile * TILE + lane;
+  const int count = examples_of(pass.group, tile);
+  for (int lane = 0; lane < TILE; ++lane) places[lane] = pass.group.place + tile * TILE + (lane < count ? lane : 0);
   if (pass.batch != nullptr) {
     const float scale = static_cast<float>(1 / (1 - layer.threshold / 65536.0));
     kernels_.dropout_mask(pass.objective->dropout_keys[layer.ordinal].data(), pass.epoch, places, layer.threshold,

@@ -8,7 +8,7 @@
 // (what is skipped would have added zero).
 //
 // The gradient of the input is the same kernel: a convolution of dout with the weights turned around
-// (network.cpp turns them), with padding kernel - 1 - padding.
+// (batch.cpp turns them), with padding kernel - 1 - padding.
 #include "blocks.h"
 #include "sums.h"
 #include "vec.h"

@@ -76,7 +76,7 @@ void give_to_first(const Image& inp, const Image& out, const Image& dout, const 
 
 template <bool ADD>
 void give_to_all(const Image& dout, const Image& dinp, const Window& window) {
-  const vec share = broadcast(1.0f / (window.kernel * window.kernel));
+  const vec share = broadcast(1.0f / (static_cast<float>(window.kernel) * window.kernel));
   each_window(dinp, dout, window, [=](int c, int y, int x, Under at) __attribute__((always_inline)) {
     for (int lanes = 0; lanes < TILE; lanes += LANES) {
       const vec d = load(dout.row(c, y) + x * TILE + lanes) * share;
@@ -119,7 +119,7 @@ void max_pool2d_backward(const Image& inp, const Image& out, const Image& dout, 
 
 // out (C, H, W, L) = sum of inp (C, H', W', L) under each window / K², padding counting as zeros
 void avg_pool2d_forward(const Image& inp, const Image& out, const Window& window) {
-  const vec share = broadcast(1.0f / (window.kernel * window.kernel));
+  const vec share = broadcast(1.0f / (static_cast<float>(window.kernel) * window.kernel));
   each_window(inp, out, window, [=](int c, int y, int x, Under at) __attribute__((always_inline)) {
     for (int lanes = 0; lanes < TILE; lanes += LANES) {
       vec sum{};

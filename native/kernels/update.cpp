@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to gradients and weights at the end of a step, over flat arrays whose length is a multiple of TILE.
 // Twins: clip, sgd_step, lion_step and so on in engines/reference/update.py; the formulas in words: optimizers.py.
-// Padding has zero gradient and stays zero.
+// Padding has zero gradient and stays zero, but where infinities have made it NaN in a run that is lost.
 #include "vec.h"
 
 namespace shoal::SHOAL_ISA {
@@ -37,9 +37,9 @@ namespace {
 // A number of the optimizer, in every lane.
 SHOAL_INLINE vec every(double x) { return broadcast(static_cast<float>(x)); }
 
-// What has faded to less than any step could show counts as zero: the running mean of a weight whose gradient is 0
-// would halve for years, and arithmetic on numbers below 1e-38 takes many times longer.
-SHOAL_INLINE vec faded(vec mean) { return select(magnitude(mean) < broadcast(1e-30f), vec{}, mean); }
+// A running mean that has faded to a subnormal number counts as zero: that of a weight whose gradient is 0 would stay
+// one, and arithmetic on those takes several times longer. Not Lion's, whose sign alone counts.
+SHOAL_INLINE vec faded(vec mean) { return select(magnitude(mean) < broadcast(1.17549435e-38f), vec{}, mean); }
 
 // Calls step(i, w, g) for each vector of parameters, with the L2 penalty in the gradient, and keeps the new w.
 template <typename Step>
@@ -97,11 +97,11 @@ void rmsprop_step(const Update& u) {
   const vec lr = every(-u.lr), eps = every(u.eps);
   float *const squares = u.first, *const buffers = u.momentum != 0 ? u.second : nullptr;
   each_weight(u, u.weight_decay, [=](std::int64_t i, vec w, vec g) {
-    const vec square = fma(keep, load(squares + i), take * (g * g));
+    const vec square = faded(fma(keep, load(squares + i), take * (g * g)));
     store(squares + i, square);
     vec direction = g / (sqrt(square) + eps);
     if (buffers != nullptr) {
-      direction = fma(momentum, load(buffers + i), direction);
+      direction = faded(fma(momentum, load(buffers + i), direction));
       store(buffers + i, direction);
     }
     return fma(lr, direction, w);
@@ -117,7 +117,7 @@ void adam_step(const Update& u) {
   float *const means = u.first, *const squares = u.second;
   each_weight(u, u.decoupled ? 0 : u.weight_decay, [=](std::int64_t i, vec w, vec g) {
     const vec mean = faded(fma(keep1, load(means + i), take1 * g));
-    const vec square = fma(keep2, load(squares + i), take2 * (g * g));
+    const vec square = faded(fma(keep2, load(squares + i), take2 * (g * g)));
     store(means + i, mean);
     store(squares + i, square);
     return fma(lr, mean / (sqrt(square) + eps), w * shrink);

@@ -124,7 +124,7 @@ def flat(model: Model, tensors: Tensors, prefix: str = "") -> np.ndarray:
 
 
 def named(model: Model, flat: np.ndarray, prefix: str = "") -> dict[str, np.ndarray]:
-    """The inverse of `_flat`, as views."""
+    """The inverse of `flat`, as views."""
     parts = _tensors(model, prefix)
     pieces = np.split(np.asarray(flat), np.cumsum([one.size for one in parts])[:-1])
     return {prefix + one.name: piece.reshape(one.shape) for one, piece in zip(parts, pieces, strict=True)}

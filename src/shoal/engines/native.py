@@ -188,7 +188,7 @@ class _Flight:
             layout,
             handover.optimizer(config),
             handover.objective(run),
-            config.batch_size,
+            min(config.batch_size, len(self.portions.train)),  # a larger one is the same, but would ask for room
             handover.split(dataset.train),
             handover.split(validation),
             self.portions.validation,
