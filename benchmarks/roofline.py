@@ -38,6 +38,8 @@ from shoal.study import Config, Run
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+COUNTED = "x86_64_v4"
+"""The instruction set whose blocks `counts` knows: AVX-512."""
 BATCHES = (32, 256)
 ROUNDS = 3
 EPOCHS = {"softmax": 5, "mlp-256": 2, "lenet": 1, "lenet-relu-max": 1}
@@ -216,6 +218,9 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.limits:
         print(json.dumps(limits()))
         return 0
+    if (chosen_set := NativeEngine(1).instruction_set) != COUNTED:
+        print(f"roofline: the blocks counted are those of {COUNTED}, but {chosen_set} would be timed.", file=sys.stderr)
+        return 1
     try:
         data = cut(load("fashion-mnist", options.data, insist=True), None)
         if options.train:

@@ -129,6 +129,14 @@ def test_samples_are_summed_by_kernel(symbol: str, kernel: str) -> None:
     assert roofline.shares(listing) == {kernel: 1.0}
 
 
+def test_only_the_blocks_that_are_counted_are_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SHOAL_ISA", "portable")
+    assert roofline.main([]) == 1
+    assert "but portable would be timed" in capsys.readouterr().err
+
+
 def test_the_page_shows_what_was_measured() -> None:
     """If this fails, run `benchmarks/roofline.py --data path --page`."""
     opened, closed = roofline_page.MARKS
