@@ -64,6 +64,7 @@ def test_the_section_in_contributing_is_one() -> None:
         "CONTRIBUTING.md",
         "docs/data.md",
         "docs/engine.md",
+        "docs/equivalence.md",
         "docs/log.md",
         "docs/performance.md",
         "docs/replication.md",
