@@ -22,6 +22,7 @@ SUITE = (
     "test_losses.py",
     "test_agreement.py",
     "test_bits.py",
+    "test_crew.py",
     "test_divergence.py",
 )
 

@@ -30,6 +30,9 @@ EPS = 0.01
 """Of BatchNorm and of optimizers: well above rounding errors. A channel of one constant value, or the gradient of a
 bias before a BatchNorm, is nothing else, and a small epsilon would blow it up to whole steps."""
 
+SMALL = 20_000
+"""Floating-point operations an image: of that, a minibatch may have hundreds."""
+
 
 def drawing(seed: int, purpose: int) -> Draw:
     """A stream of its own for each purpose, so that a change of one leaves the others as they were."""
@@ -198,6 +201,12 @@ def how_to_train(draw: Draw, drawn: Collection[str]) -> dict[str, Any]:
     return chosen
 
 
+def many_images(seed: int, model: Model) -> int | None:
+    """For one small model in six 300 to 600 images to a minibatch: more than the native engine keeps at once."""
+    draw = drawing(seed, 5)
+    return int(draw.integers(300, 601)) if draw.random() < 1 / 6 and model.flops < SMALL else None
+
+
 def odd(seed: int, drawn: Collection[str] = DRAWN) -> tuple[Run, dict[str, Dataset]]:
     """A run and its data: everything follows from the seed and from what may be drawn."""
     draw = drawing(seed, 0)
@@ -208,6 +217,8 @@ def odd(seed: int, drawn: Collection[str] = DRAWN) -> tuple[Run, dict[str, Datas
     batch = chosen["batch_size"]
     rest = one_of(draw, (0, 2, batch // 2)) if batch > 2 else 0  # never 1, which a BatchNorm may refuse
     count = batch * up_to(draw, 2) + rest if batch < 1000 else 53
+    if many := many_images(seed, model):
+        chosen["batch_size"], count = many, many + rest
     holdout = one_of(draw, (0, 0, 0, 7))
     data = patches(train=count + holdout, test=21, classes=classes, shape=model.input_shape)
     return Run(Config(data="patches", model=model, holdout=holdout, **chosen), seed), {"patches": data}

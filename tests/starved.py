@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from residual import CLIPPING, residual
 from shoal.engines import EpochRecord
 from shoal.engines.native import NativeEngine
 from shoal.errors import EngineError
 from shoal.models import Conv2d, Flatten, Linear, MaxPool2d, Model, ReLU, mlp
-from shoal.optimizers import SGD, Adam, Optimizer
+from shoal.optimizers import SGD, Adam
 from shoal.study import Config, Run
 from small_data import patches, same
 
@@ -27,16 +29,14 @@ CONVOLUTION = Model((Conv2d(1, 3, 3, stride=2), ReLU(), MaxPool2d(2), Flatten(),
 
 
 def runs(epochs: int, *seeds: int) -> list[Run]:
-    """A convolution with momentum and an MLP with Adam, with each seed."""
-    pairs: list[tuple[Model, Optimizer]] = [
-        (CONVOLUTION, SGD(lr=0.1, momentum=0.9)),
-        (mlp(5, classes=3, input_shape=SHAPE), Adam()),
+    """A convolution with momentum, an MLP with Adam and a clipped residual network, with each seed."""
+    rest: dict[str, Any] = {"data": "patches", "epochs": epochs, "batch_size": 8}
+    configs = [
+        Config(model=CONVOLUTION, optimizer=SGD(lr=0.1, momentum=0.9), **rest),
+        Config(model=mlp(5, classes=3, input_shape=SHAPE), optimizer=Adam(), **rest),
+        Config(model=residual(SHAPE), optimizer=SGD(lr=0.1), gradient_clipping=CLIPPING, **rest),
     ]
-    return [
-        Run(Config(data="patches", model=model, optimizer=optimizer, epochs=epochs, batch_size=8), seed)
-        for seed in seeds
-        for model, optimizer in pairs
-    ]
+    return [Run(config, seed) for seed in seeds for config in configs]
 
 
 def by_run(records: Iterator[EpochRecord]) -> dict[Run, list[EpochRecord]]:

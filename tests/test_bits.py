@@ -16,6 +16,7 @@ import pytest
 
 from courses import of_records, of_store
 from odd_models import odd
+from residual import CLIPPING, residual
 from shoal.engines.native import NativeEngine
 from shoal.models import Conv2d, Flatten, Linear, MaxPool2d, Model, ReLU, mlp
 from shoal.optimizers import SGD, Adam
@@ -29,20 +30,22 @@ DATA = {"patches": patches(train=53, test=21, shape=SHAPE)}
 MODELS = (
     mlp(7, classes=3, input_shape=SHAPE),
     Model((Conv2d(1, 5, 3), ReLU(), MaxPool2d(2), Flatten(), Linear(45, 3)), SHAPE),
+    residual(SHAPE),
 )
 OPTIMIZERS = (SGD(lr=0.1, momentum=0.9), Adam(lr=0.01))
 
 
 def crowd(count: int, longest: int = 4) -> list[Run]:
-    """Runs of two models and unequal length: no two are alike."""
+    """Runs of three models and unequal length, the third's gradients clipped: no two are alike."""
     return [
         Run(
             Config(
                 data="patches",
-                model=MODELS[index % 2],
-                optimizer=OPTIMIZERS[index // 2 % 2],
+                model=MODELS[index % 3],
+                optimizer=OPTIMIZERS[index // 3 % 2],
                 epochs=1 + index % longest,
-                batch_size=(8, 37)[index // 4 % 2],
+                batch_size=(8, 37)[index // 6 % 2],
+                gradient_clipping=(None, None, CLIPPING)[index % 3],
             ),
             seed=index,
         )
