@@ -46,6 +46,9 @@ def _listed(kind: "click.ParamType[Any]") -> Convert:
     "--in-flight", callback=_listed(click.IntRange(min=1)), metavar="NS", help="Runs at once; 1,2,8,40 if not given."
 )
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="How often each is timed; 5 if not given.")
+@click.option(
+    "--images", type=click.IntRange(min=256), metavar="N", help="Of an epoch, whose time is scaled up; all if not given."
+)
 @click.option("--peers", callback=_listed(click.Choice(PEERS)), metavar="IDS", help=f"Of {', '.join(PEERS)}.")
 @click.option("--python", metavar="PATH", help="A Python that has the peers; .venv-bench/bin/python if not given.")
 @click.option("--only", type=click.Choice(["speed", "promises"]), help="The table of speeds, or what else is promised.")
