@@ -214,11 +214,10 @@ def odd(seed: int, drawn: Collection[str] = DRAWN) -> tuple[Run, dict[str, Datas
     model = Chain(drawing(seed, 1), drawn).model(f"odd {seed}", classes)
     # A bias before a BatchNorm has a gradient of zero but for rounding, and Lion steps by its sign.
     chosen = how_to_train(drawing(seed, 2), set(drawn) - ({"Lion"} if model.buffers() else set()))
-    batch = chosen["batch_size"]
+    many = many_images(seed, model)
+    chosen["batch_size"] = batch = many or chosen["batch_size"]
     rest = one_of(draw, (0, 2, batch // 2)) if batch > 2 else 0  # never 1, which a BatchNorm may refuse
-    count = batch * up_to(draw, 2) + rest if batch < 1000 else 53
-    if many := many_images(seed, model):
-        chosen["batch_size"], count = many, many + rest
+    count = batch * (1 if many else up_to(draw, 2)) + rest if batch < 1000 else 53
     holdout = one_of(draw, (0, 0, 0, 7))
     data = patches(train=count + holdout, test=21, classes=classes, shape=model.input_shape)
     return Run(Config(data="patches", model=model, holdout=holdout, **chosen), seed), {"patches": data}
