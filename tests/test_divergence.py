@@ -14,7 +14,19 @@ from shoal.engines.native import NativeEngine, instruction_sets
 from shoal.engines.reference import ReferenceEngine
 from shoal.errors import DataError
 from shoal.losses import CrossEntropy
-from shoal.models import BatchNorm1d, Flatten, Linear, Model, Normal, ReLU, mlp
+from shoal.models import (
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Model,
+    Normal,
+    ReLU,
+    mlp,
+)
 from shoal.optimizers import SGD
 from shoal.streams import initial_weights
 from shoal.study import Config, Run
@@ -149,6 +161,57 @@ def test_a_broken_weight_is_found_where_the_reference_finds_it(value: float, isa
         assert mark(ours) == mark(list(ReferenceEngine(np.float32).train([run], data, resume=resume)))
         # A class whose logit is -infinity costs nothing until it is the label's.
         assert mark(ours) == (2, steps) or (np.isinf(value) and mark(ours)[1] is not None), f"seed {seed}"
+
+
+NORMED = Model((Flatten(), Linear(81, 6), BatchNorm1d(6), ReLU(), Linear(6, 3)), (1, 9, 9))
+CONVOLVED = Model(
+    (
+        Conv2d(1, 4, 3, padding=1),
+        ReLU(),
+        Conv2d(4, 3, 3),
+        BatchNorm2d(3),
+        ReLU(),
+        MaxPool2d(2),
+        Flatten(),
+        Linear(27, 3),
+    ),
+    (1, 9, 9),
+)
+EARLY = [(DEEP, "1.weight"), (DEEP, "3.bias"), (NORMED, "1.weight"), (NORMED, "2.weight"), (NORMED, "2.bias")]
+EARLY += [(CONVOLVED, "0.weight"), (CONVOLVED, "2.weight"), (CONVOLVED, "3.weight")]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize(("model", "name"), EARLY, ids=range(len(EARLY)))
+@pytest.mark.parametrize("isa", SETS)
+def test_an_infinite_weight_in_an_early_layer_is_found_at_its_step(
+    model: Model, name: str, value: float, isa: str
+) -> None:
+    """Where a ReLU hides it, it is found once the weight decay has made it NaN."""
+    for seed in range(3):
+        run = Run(config(model, optimizer=SGD(lr=0.1, weight_decay=0.01)), seed)
+        weights = {name: tensor.copy() for name, tensor in initial_weights(model, run.config.init, seed).items()}
+        weights[name].flat[drawing(seed, 4).integers(weights[name].size)] = value
+        resume = {run: Checkpoint(1, weights)}
+        ours = mark(native([run], IMAGES, isa, resume=resume))
+        assert ours == mark(list(ReferenceEngine(np.float32).train([run], IMAGES, resume=resume))), seed
+        assert ours[1] in (7, 8), seed
+
+
+@pytest.mark.parametrize("isa", SETS)
+@pytest.mark.parametrize(("seed", "steps"), [(3, 1), (4, 1), (10, 2)])
+def test_what_dropout_spares_a_tile_overflows_in_none_of_its_lanes(seed: int, steps: int, isa: str) -> None:
+    """One example in a tile of sixteen, whose only white pixel is dropped at first; later it overflows."""
+    model = Model((Flatten(), Dropout(0.5), Linear(2, 2), ReLU(), Linear(2, 3)), (1, 1, 2))
+    image = Split(np.array([[[[255, 0]]]], np.uint8), np.zeros(1, np.uint16))
+    data = {"patches": Dataset("patches", ("a", "b", "c"), image, image, source="made by a test")}
+    run = Run(config(model, batch_size=1), seed)
+    weights = dict(initial_weights(model, run.config.init, seed))
+    weights["2.weight"] = np.full((2, 2), 2e38, np.float32)
+    resume = {run: Checkpoint(0, weights)}
+    ours = mark(native([run], data, isa, resume=resume))
+    assert ours == mark(list(ReferenceEngine(np.float32).train([run], data, resume=resume)))
+    assert ours == (steps + 1, steps)
 
 
 @pytest.mark.parametrize("isa", SETS)
