@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import inf
 from statistics import median
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, sleep
 
 import numpy as np
 
@@ -28,6 +28,10 @@ FIRST_STEPS, STEP_TOLERANCE, MEAN_TOLERANCE = 20, 1e-3, 0.02
 VALIDATED = 16
 
 Say = Callable[[str], None]
+
+
+QUIET = 0.3
+"""Seconds before Shoal's turn: the threads of whoever was timed before it go on spinning for a while."""
 
 
 def cut(data: Dataset, images: int | None, validated: int = VALIDATED) -> Dataset:
@@ -47,6 +51,7 @@ def sweep(data: Dataset, model: str, batch: int, count: int) -> list[Config]:
 def train(engine: NativeEngine, configs: Sequence[Config], data: Dataset) -> tuple[float, np.ndarray]:
     """Seconds per run, and the step losses of the first."""
     runs = [Run(config, 0) for config in configs]
+    sleep(QUIET)
     start = perf_counter()
     records = list(engine.train(runs, {data.name: data}))
     seconds = (perf_counter() - start) / len(runs)

@@ -47,7 +47,10 @@ def _listed(kind: "click.ParamType[Any]") -> Convert:
 )
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="How often each is timed; 5 if not given.")
 @click.option(
-    "--images", type=click.IntRange(min=256), metavar="N", help="Of an epoch, whose time is scaled up; all if not given."
+    "--images",
+    type=click.IntRange(min=256),
+    metavar="N",
+    help="Of an epoch, whose time is scaled up; all if not given.",
 )
 @click.option("--peers", callback=_listed(click.Choice(PEERS)), metavar="IDS", help=f"Of {', '.join(PEERS)}.")
 @click.option("--python", metavar="PATH", help="A Python that has the peers; .venv-bench/bin/python if not given.")

@@ -24,11 +24,16 @@ def clip(clipping: Clipping | None, grads: Tensors) -> Tensors:
     return {name: grad.clip(-clipping.clip_value, clipping.clip_value) for name, grad in grads.items()}
 
 
+def penalised(grad: Array, weight: Array, weight_decay: float) -> Array:
+    """The gradient with an L2 penalty's: grad + weight_decay · weight. Without a penalty a weight may be infinite."""
+    return grad + weight_decay * weight if weight_decay else grad
+
+
 def sgd_step(
     weight: Array, grad: Array, velocity: Array, lr: float, momentum: float, nesterov: bool, weight_decay: float
 ) -> tuple[Array, Array]:
     """New weight and velocity; all of one shape. Without momentum the velocity is the gradient."""
-    grad = grad + weight_decay * weight
+    grad = penalised(grad, weight, weight_decay)
     velocity = momentum * velocity + grad
     direction = grad + momentum * velocity if nesterov else velocity
     return weight - lr * direction, velocity
@@ -46,7 +51,7 @@ def adagrad_step(
     weight: Array, grad: Array, total: Array, step: int, lr: float, lr_decay: float, weight_decay: float, eps: float
 ) -> tuple[Array, Array]:
     """New weight and sum of squares; all of one shape. ``step`` counts from 1."""
-    grad = grad + weight_decay * weight
+    grad = penalised(grad, weight, weight_decay)
     total = total + grad * grad
     return weight - lr / (1 + (step - 1) * lr_decay) * grad / (np.sqrt(total) + eps), total
 
@@ -63,7 +68,7 @@ def rmsprop_step(
     momentum: float,
 ) -> tuple[Array, Array, Array]:
     """New weight, running square and momentum; all of one shape. Without momentum its buffer is the direction."""
-    grad = grad + weight_decay * weight
+    grad = penalised(grad, weight, weight_decay)
     square = alpha * square + (1 - alpha) * grad * grad
     buffer = momentum * buffer + grad / (np.sqrt(square) + eps)
     return weight - lr * buffer, square, buffer
@@ -81,7 +86,7 @@ def adam_step(
     weight_decay: float,
 ) -> tuple[Array, Array, Array]:
     """New weight, running mean and running square; all of one shape. ``step`` counts from 1."""
-    grad = grad + weight_decay * weight
+    grad = penalised(grad, weight, weight_decay)
     mean = betas[0] * mean + (1 - betas[0]) * grad
     square = betas[1] * square + (1 - betas[1]) * grad * grad
     # Both means start at 0; dividing by the weight they have gathered so far makes up for it.
