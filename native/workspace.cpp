@@ -40,10 +40,16 @@ void Workspace::train(int stage, const Group& group, Batch& batch, const float* 
   if (left > 0) gradient_sums(norms[left - 1], pass);
 }
 
-void Workspace::evaluate(const Group& group, const float* tensors, const Examples& examples, TileLoss* losses) {
+// There only, as in evaluation.
+Workspace::Pass Workspace::look(const Group& group, const float* tensors, const Examples& examples) const {
   const Pass pass{group, alone_, 0, tensors, nullptr, nullptr, 0};
   load(pass, examples);
   forward(pass, 0, static_cast<int>(network_.layers().size()));
+  return pass;
+}
+
+void Workspace::evaluate(const Group& group, const float* tensors, const Examples& examples, TileLoss* losses) {
+  const Pass pass = look(group, tensors, examples);
   for (int tile = 0; tile < group.count; ++tile) {
     const int count = examples_of(group, tile);
     const Labels labels = labels_of(group, tile, examples);
@@ -54,9 +60,7 @@ void Workspace::evaluate(const Group& group, const float* tensors, const Example
 }
 
 void Workspace::predict(const Group& group, const float* tensors, const Examples& examples, float* logits) {
-  const Pass pass{group, alone_, 0, tensors, nullptr, nullptr, 0};
-  load(pass, examples);
-  forward(pass, 0, static_cast<int>(network_.layers().size()));
+  const Pass pass = look(group, tensors, examples);
   for (int tile = 0; tile < group.count; ++tile) {
     const float* from = image(layout_.values.back(), pass, tile).data;
     for (int lane = 0; lane < examples_of(group, tile); ++lane) {
@@ -75,12 +79,15 @@ int Workspace::examples_of(const Group& group, int tile) const {
   return static_cast<int>(std::min<std::int64_t>(group.remaining - std::int64_t{tile} * TILE, TILE));
 }
 
+// Lanes beyond a tile's last example repeat its first, so that they overflow only where a real example does; what
+// sums over examples leaves them out.
+int Workspace::example_at(const Group& group, int tile, int lane) const {
+  return tile * TILE + (lane < examples_of(group, tile) ? lane : 0);
+}
+
 Workspace::Labels Workspace::labels_of(const Group& group, int tile, const Examples& examples) const {
   Labels labels;
-  const int count = examples_of(group, tile);
-  for (int lane = 0; lane < TILE; ++lane) {
-    labels[lane] = examples.labels[group.indices[tile * TILE + (lane < count ? lane : 0)]];
-  }
+  for (int lane = 0; lane < TILE; ++lane) labels[lane] = examples.labels[group.indices[example_at(group, tile, lane)]];
   return labels;
 }
 
@@ -96,16 +103,12 @@ T Workspace::tiles(const Place& place, const Pass& pass) const {
   return {image(place, pass, 0).data, place.floats, pass.group.count};
 }
 
-// Lanes beyond a tile's last example repeat its first, so that they overflow only where a real example does; what
-// sums over examples leaves them out.
 void Workspace::load(const Pass& pass, const Examples& examples) const {
   const Group& group = pass.group;
   for (int tile = 0; tile < group.count; ++tile) {
-    const int count = examples_of(group, tile);
-    const std::uint32_t* indices = group.indices + tile * TILE;
     const std::uint8_t* images[TILE];
     for (int lane = 0; lane < TILE; ++lane) {
-      images[lane] = examples.images + std::int64_t{indices[lane < count ? lane : 0]} * examples.bytes;
+      images[lane] = examples.images + std::int64_t{group.indices[example_at(group, tile, lane)]} * examples.bytes;
     }
     kernels_.load_pixels(images, examples.scale, examples.shift, image(layout_.values.front(), pass, tile));
   }
@@ -178,8 +181,7 @@ void Workspace::drop(int index, const Pass& pass, int tile) const {
   const Image inp = image(layout_.values[index], pass, tile), out = image(layout_.values[index + 1], pass, tile);
   const Image mask = image(layout_.masks[index], pass, tile);
   std::uint64_t places[TILE];
-  const int count = examples_of(pass.group, tile);
-  for (int lane = 0; lane < TILE; ++lane) places[lane] = pass.group.place + tile * TILE + (lane < count ? lane : 0);
+  for (int lane = 0; lane < TILE; ++lane) places[lane] = pass.group.place + example_at(pass.group, tile, lane);
   if (pass.batch != nullptr) {
     const float scale = static_cast<float>(1 / (1 - layer.threshold / 65536.0));
     kernels_.dropout_mask(pass.objective->dropout_keys[layer.ordinal].data(), pass.epoch, places, layer.threshold,

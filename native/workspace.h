@@ -119,7 +119,9 @@ class Workspace {
   using Labels = std::array<std::uint16_t, TILE>;
 
   void go_on() const;
+  Pass look(const Group& group, const float* tensors, const Examples& examples) const;
   int examples_of(const Group& group, int tile) const;
+  int example_at(const Group& group, int tile, int lane) const;
   Labels labels_of(const Group& group, int tile, const Examples& examples) const;
   Image image(const Place& place, const Pass& pass, int tile) const;
   template <typename T>
