@@ -15,7 +15,7 @@ import pytest
 from shoal.bench import MODELS, QUICK, Check, Extent, Result, Row, checks, memory, page, peak, screen
 from shoal.bench.measure import measure, read, to_json
 from shoal.bench.peers import PEERS, REQUIREMENTS, TWINS, Peer, PeerError
-from shoal.bench.speed import Bench, difference, rows, start
+from shoal.bench.speed import Bench, difference, neighbours, rows, start, sweep, train
 from shoal.cli.bench import MODELS as NAMED_MODELS
 from shoal.cli.bench import PEERS as NAMED_PEERS
 from shoal.data import sketches
@@ -168,6 +168,27 @@ def test_losses_may_differ_by_rounding_only():
     assert not difference(ours, list(ours[:10])), "as much as it trained"
     assert difference(ours, [])
     assert difference(ours, [float("nan")] * 100)
+
+
+def test_where_rounding_carries_shoal_itself_away_others_may_be_three_times_as_far():
+    ours = np.linspace(2.3, 1.0, 100)
+    late = np.where(np.arange(100) < 50, 0, 0.1)
+    theirs = list(ours + late)
+    assert difference(ours, theirs, [ours + late / 10]), "three tenths of it"
+    assert not difference(ours, theirs, [ours, ours + late / 2])
+    assert not difference(ours, theirs[:60], [ours + late])
+    assert difference(ours, list(ours + 0.01), [ours + late]), "the first steps agree to what they did"
+    assert difference(ours, theirs, [ours * float("nan")]), "what diverges allows nothing"
+
+
+def test_neighbours_are_the_same_training_but_for_rounding(data):
+    config, *_ = sweep(data, "softmax", 32, 1)
+    engine = NativeEngine(1)
+    _, ours = train(engine, [config], data)
+    others = neighbours(engine, config, data)
+    assert len(others) == 6
+    assert all(np.allclose(ours, other, atol=1e-5) for other in others)
+    assert any(not np.array_equal(ours, other) for other in others)
 
 
 # ---- the promises -------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Extent:
     """How many of the training images make an epoch; None for all. Seconds are scaled up to all."""
     peers: tuple[str, ...] | None = None
     """Their ids in `shoal.bench.peers.PEERS`; None for all."""
-    at_once: int = 120_000
+    at_once: int = 12_288
     """Images times models in one epoch of an ensemble: with more models it gets a part of the epoch, and its time is
     scaled up. Some need minutes for a whole one; what a step takes does not depend on how many come after it."""
     runs: int = 1000
@@ -70,7 +70,6 @@ QUICK = Extent(
     rounds=3,
     images=6_144,
     peers=("pytorch", "pytorch-processes", "pytorch-vmap", "jax-scan", "jax-vmap", "keras", "sklearn"),
-    at_once=12_288,
     runs=100,
     seconds=120.0,
 )

@@ -37,7 +37,7 @@ def checks(engine: NativeEngine, data: Dataset, extent: Extent, say: Say) -> Ite
         lambda: one_run(engine, small, extent),
         lambda: evaluation(engine, small, extent),
         lambda: optimizers(engine, small, extent.rounds),
-        lambda: overhead(engine, small, extent.runs),
+        lambda: overhead(engine, cut(data, None), extent.runs),
         lambda: memory_per_run(),
         lambda: first_sign(data, extent.rounds),
     )

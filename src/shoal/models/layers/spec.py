@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from shoal.errors import ModelError, UsageError
-from shoal.spec import Spec
+from shoal.spec import Spec, fields
 
 Shape = tuple[int, ...]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -43,7 +43,7 @@ class LayerSpec(Spec, frozen=True, tag=True):
     def __post_init__(self) -> None:
         """A default written out is the default itself: it is left out of the hash only as this one object."""
         super().__post_init__()
-        for field in msgspec.structs.fields(self):
+        for field in fields(type(self)):
             if getattr(self, field.name) == field.default:
                 msgspec.structs.force_setattr(self, field.name, field.default)
 
