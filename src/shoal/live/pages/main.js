@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: three rooms as tabs, entered when they are first opened, told of every event from then on. A room that
+// fails says so in its own place and leaves the others alone.
+
+import * as api from "./api.js";
+import * as chart from "./chart.js";
+import * as dom from "./dom.js";
+import * as picture from "./picture.js";
+import { stateLine } from "./stateline.js";
+import { follow } from "./stream.js";
+
+const ROOMS = ["watch", "play", "draw"];
+const rooms = new Map(); // name -> promise of an entered room, or of null if it failed
+const line = stateLine(document.getElementById("state"));
+const lab = { api, chart, dom, picture, say, state: null };
+const place = (name) => document.getElementById(name);
+const tab = (name) => document.getElementById(`tab-${name}`);
+let open = null;
+let knows; // called once lab.state is there, which rooms wait for
+const known = new Promise((resolve) => (knows = resolve));
+
+/** Says something to whoever listens to the page instead of looking at it. */
+function say(text) {
+  dom.put(document.getElementById("said"), text);
+}
+
+function show(name) {
+  if (name === open) return;
+  if (open) tell(open, (room) => room.hide());
+  open = name;
+  for (const each of ROOMS) {
+    place(each).hidden = each !== name;
+    tab(each).setAttribute("aria-selected", String(each === name));
+    tab(each).tabIndex = each === name ? 0 : -1;
+  }
+  document.title = `${tab(name).textContent} · Shoal`;
+  scrollTo(0, 0);
+  if (!rooms.has(name)) rooms.set(name, entered(name));
+  tell(name, (room) => room.show());
+}
+
+async function entered(name) {
+  const root = place(name);
+  root.setAttribute("aria-busy", "true");
+  dom.put(root, dom.h("p", { class: "hint" }, "Opening"));
+  try {
+    await known;
+    const { enter } = await import(`./${name}.js`);
+    dom.put(root);
+    return await enter(root, lab);
+  } catch (error) {
+    failed(name, error);
+    return null;
+  } finally {
+    root.removeAttribute("aria-busy");
+  }
+}
+
+/** Lets a room act, if it was opened; what it is told while it is being entered, it hears right afterwards. */
+async function tell(name, act) {
+  const room = await rooms.get(name);
+  try {
+    if (room) await act(room);
+  } catch (error) {
+    // Without a connection the state line says so, and the next hello makes every room read again.
+    if (error.name !== "Unreachable" && error.name !== "AbortError") failed(name, error);
+  }
+}
+
+function failed(name, error) {
+  rooms.set(name, Promise.resolve(null));
+  const again = () => {
+    rooms.set(name, entered(name));
+    tell(name, (room) => (name === open ? room.show() : room.hide()));
+  };
+  const words = dom.h("p", {}, `${tab(name).textContent} cannot go on. ${error.message}`);
+  const button = dom.h("button", { class: "button", type: "button", onclick: again }, "Try again");
+  dom.put(place(name), dom.h("div", { class: "error", role: "alert" }, words, button));
+}
+
+async function heard(message) {
+  if (message.topic === "hello") await learn();
+  else line.event(message);
+  for (const name of rooms.keys()) tell(name, (room) => room.event(message));
+}
+
+async function learn() {
+  try {
+    lab.state = await api.get("/api/state");
+    line.know(lab.state);
+    line.connection("connected");
+    knows();
+  } catch (error) {
+    line.connection("lost", error.message);
+  }
+}
+
+/** The arrow keys, Home and End walk through the tabs; the space bar does what it does on a button. */
+function walk(event) {
+  const at = ROOMS.indexOf(open);
+  const last = ROOMS.length - 1;
+  const next = { ArrowRight: at < last ? at + 1 : 0, ArrowLeft: at ? at - 1 : last, Home: 0, End: last, " ": at };
+  if (!(event.key in next)) return;
+  event.preventDefault();
+  location.hash = ROOMS[next[event.key]];
+  tab(ROOMS[next[event.key]]).focus();
+}
+
+const asked = () => ROOMS.find((name) => location.hash === `#${name}`);
+addEventListener("hashchange", () => show(asked() ?? open));
+document.querySelector("[role=tablist]").addEventListener("keydown", walk);
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  place(open).focus();
+});
+show(asked() ?? ROOMS[0]);
+
+let before = Promise.resolve(); // messages are heard one after the other, also while the state is being read
+follow({
+  heard: (message) => (before = before.then(() => heard(message))),
+  lost() {
+    line.connection("lost");
+    say("Connection lost, trying again");
+  },
+  refused(words) {
+    line.connection("refused", words);
+    say(words);
+  },
+});

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page's state in one line: the connection and the store, what trains and how long still, and a warning where
+// data is drawn. It listens to events and asks nothing itself.
+
+import { duration, h, put } from "./dom.js";
+
+const ELSEWHERE = 30_000; // milliseconds without a record after which a training of another process is over
+
+const WORDS = {
+  connecting: "Connecting",
+  lost: "Connection lost, trying again",
+};
+
+/** The line inside `element`: `connection(name, words)`, `know(state)` as /api/state has it, `event(message)`. */
+export function stateLine(element) {
+  const link = h("p", { class: "connection" });
+  const work = h("p", { class: "working", hidden: true });
+  const stamp = h("p", { class: "stamp", hidden: true });
+  put(element, link, work, stamp);
+  const trainings = new Map();
+  let store = "";
+  let elsewhere = null;
+  let forgetting = 0;
+
+  const connection = (name, words = WORDS[name]) => {
+    link.dataset.state = name;
+    put(link, h("span", { class: "dot", "aria-hidden": "true" }), words ?? `Connected to ${store}`);
+  };
+
+  const know = (state) => {
+    store = state.store;
+    const warnings = state.data.filter((one) => one.stand_in).map((one) => one.warning);
+    stamp.hidden = warnings.length === 0;
+    put(stamp, [...new Set(warnings)].join(" "));
+    trainings.clear();
+    [state.training ?? []].flat().forEach(keep);
+    elsewhere = null;
+    show();
+  };
+
+  const event = (message) => {
+    if (message.topic === "training") keep(message);
+    else if (message.topic === "records" && !now()) other(message.records.at(-1));
+    else return;
+    show();
+  };
+
+  const keep = (training) => {
+    if (training.state === "queued" || training.state === "training") trainings.set(training.id, training);
+    else trainings.delete(training.id);
+    if (now()) elsewhere = null;
+  };
+
+  // Rows that no training here has brought: another process writes to the same store.
+  const other = (record) => {
+    const [, epoch, epochs] = record;
+    elsewhere = { done: epoch, total: epochs, left: null };
+    clearTimeout(forgetting);
+    forgetting = setTimeout(() => {
+      elsewhere = null;
+      show();
+    }, ELSEWHERE);
+  };
+
+  const now = () => [...trainings.values()].find((one) => one.state === "training");
+
+  const show = () => {
+    const one = now() ?? elsewhere;
+    const waiting = [...trainings.values()].filter((each) => each.state === "queued").length;
+    work.hidden = !one && !waiting;
+    if (work.hidden) return;
+    put(work, one ? progress(one, one === elsewhere) : "Training begins", waiting > 0 && queue(waiting));
+  };
+
+  connection("connecting");
+  return { connection, know, event };
+}
+
+function progress({ done, total, left }, elsewhere) {
+  return [
+    h("span", {}, elsewhere ? "Another process trains" : "Training"),
+    h("progress", { class: "meter", "aria-label": "Epochs trained", max: Math.max(total, 1), value: done }),
+    h("span", {}, `${done} of ${total} epochs`),
+    left !== null && left !== undefined && h("span", {}, `${duration(left)} left`),
+  ];
+}
+
+function queue(waiting) {
+  return h("span", {}, waiting === 1 ? "1 more waits" : `${waiting} more wait`);
+}

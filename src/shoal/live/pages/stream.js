@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one stream of events of a page: lost, it is opened again after growing pauses; a hidden page gives its
+// connection back, since a browser has six for all its pages. It understands no message but `hello`.
+
+import * as api from "./api.js";
+
+const SHORTEST = 500;
+const LONGEST = 10_000;
+const HIDDEN = 30_000;
+
+/**
+ * Follows the server's events until the page is closed.
+ * `heard(message)` gets every message, `hello` first and after each reconnection; `lost()` is called when the
+ * connection breaks, `refused(words)` when the server no longer knows this page.
+ */
+export function follow({ heard, lost, refused }) {
+  let source = null;
+  let boot = null;
+  let pause = SHORTEST;
+  let waiting = 0;
+
+  const open = () => {
+    close();
+    source = new EventSource("/api/events");
+    source.onmessage = (event) => hear(JSON.parse(event.data));
+    source.onerror = () => {
+      close();
+      lost();
+      later();
+    };
+  };
+  const close = () => {
+    clearTimeout(waiting);
+    source?.close();
+    source = null;
+  };
+  const hear = (message) => {
+    if (message.topic === "hello") {
+      pause = SHORTEST;
+      if (boot !== null && boot !== message.boot) return location.reload();
+      boot = message.boot;
+    }
+    return heard(message);
+  };
+  const later = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(again, pause * (0.8 + 0.4 * Math.random())); // many pages do not come back at one moment
+    pause = Math.min(2 * pause, LONGEST);
+  };
+  // An EventSource does not say why it failed: a plain question does.
+  const again = async () => {
+    try {
+      await api.get("/api/state");
+      open();
+    } catch (error) {
+      if (error.status === 403) refused(error.message);
+      else later();
+    }
+  };
+
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(waiting);
+    if (document.hidden) waiting = setTimeout(close, HIDDEN);
+    else if (source === null) again();
+  });
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", (event) => event.persisted && again());
+  open();
+}
