@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of routes: the page, its files, and what each room answers. Who may ask is `guard.py`'s to say.
+
+A name in an address is looked up in a table or in the store; no path is ever made of it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio.from_thread
+import msgspec
+import numpy as np
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shoal import __version__, theme
+from shoal.data.sources import OFFICIAL
+from shoal.errors import ShoalError, UsageError
+from shoal.live.guard import Door, Guard
+from shoal.live.lab import Lab
+from shoal.provenance import engine_facts
+
+PAGES = Path(__file__).with_name("pages")
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
+T = TypeVar("T")
+
+
+class NotFound(ShoalError):
+    """What an address asks for by an id is not there: answered with 404."""
+
+
+# ---- what rooms answer with ---------------------------------------------------------------------------
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """A value as JSON. NumPy's numbers and arrays are taken as Python's; NaN and infinities become null."""
+    return Response(msgspec.json.encode(value, enc_hook=_plain), status, media_type="application/json")
+
+
+def body(request: Request, kind: type[T]) -> T:
+    """The request's JSON body, strictly as ``kind`` says; called in a route's thread.
+
+    Raises:
+        UsageError: it is no JSON, or not of that kind; the message names the field.
+    """
+    sent = anyio.from_thread.run(request.body)
+    try:
+        return msgspec.json.decode(sent, type=kind)
+    except msgspec.DecodeError as reason:
+        raise UsageError(f"{request.url.path} cannot take this request: {reason}.") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"a route answers plain data, not {value!r}")
+
+
+# ---- routes that belong to no room --------------------------------------------------------------------
+
+
+def index(request: Request) -> Response:
+    """The page itself."""
+    return Response((PAGES / "index.html").read_bytes(), media_type="text/html")
+
+
+def static(request: Request) -> Response:
+    """One of the page's files, by a name in the table."""
+    name = request.path_params["name"]
+    if name not in _files():
+        raise NotFound(f"The page has no file {name!r}.")
+    return Response(_files()[name](), headers={"content-type": KINDS[Path(name).suffix]})
+
+
+def state(request: Request) -> Response:
+    """What the page says of itself: versions, data, engine, what is trained at the moment."""
+    lab: Lab = request.app.state.lab
+    return answer(
+        {
+            "version": __version__,
+            "boot": lab.boot,
+            "store": lab.store_path.name,
+            "data": [_about(name, lab) for name in lab.datasets()],
+            "engine": engine_facts(lab.engine),
+            "stored": lab.changed(),
+            "training": lab.trainer.state(),
+        }
+    )
+
+
+def _about(name: str, lab: Lab) -> dict[str, Any]:
+    dataset = lab.dataset(name)
+    return {
+        "name": name,
+        "title": OFFICIAL[name].title if name in OFFICIAL else name,
+        "stand_in": dataset.stand_in,
+        "classes": dataset.classes,
+        "shape": dataset.image_shape,
+        "warning": dataset.warning,
+    }
+
+
+@cache
+def _files() -> dict[str, Callable[[], bytes]]:
+    """File name to what reads or makes it: those that lie in `PAGES`, the colours, and the charts' library."""
+    lying = {path.name: path.read_bytes for path in PAGES.iterdir() if path.suffix in KINDS}
+    return {**lying, "theme.css": lambda: theme.css().encode(), "vega.js": _vega}
+
+
+@cache
+def _vega() -> bytes:
+    """Vega, Vega-Lite and Vega-Embed, as the renderer of the report's charts carries them."""
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle()
+    return bundle.encode()
+
+
+# ---- all together -------------------------------------------------------------------------------------
+
+
+def table() -> list[Route]:
+    """Every route there is."""
+    from shoal.live import draw, events, lessons, play, watch
+
+    own = [Route("/", index), Route("/static/{name}", static), Route("/api/state", state)]
+    rooms = (events.ROUTES, watch.ROUTES, play.ROUTES, lessons.ROUTES, draw.ROUTES)
+    return [*own, *(route for routes in rooms for route in routes)]
+
+
+def rooms(lab: Lab) -> Starlette:
+    """The routes over a lab, open to whoever calls them: `application` is what a server may show."""
+    app = Starlette(
+        routes=table(),
+        exception_handlers={ShoalError: _refused, HTTPException: _http, Exception: _failed},
+    )
+    app.router.redirect_slashes = False
+    app.state.lab = lab
+    return app
+
+
+def application(lab: Lab, door: Door) -> Guard:
+    """The routes over a lab, behind the guard."""
+    app = rooms(lab)
+    return Guard(app, app.routes, door)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return answer({"error": str(error)}, 404 if isinstance(error, NotFound) else 400)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer({"error": f"{error.detail}."}, error.status_code)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return answer({"error": "Shoal failed to answer this. Its terminal says why."}, 500)

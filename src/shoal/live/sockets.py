@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page on a port: a server in a thread of its own, and a deadline for whoever sends a request slowly.
+
+uvicorn waits for the rest of a request as long as somebody holds the line; 500 such lines and a page is gone. What
+stands behind the port is not this file's concern.
+"""
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import h11
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from shoal.errors import UsageError
+from shoal.live.guard import HEADERS
+
+MOST_HEAD = 16 * 1024
+"""Bytes of a request's line and headers."""
+MOST_CONNECTIONS = 800
+"""At a time: each is an open file, of which a process has often 1024, and the store needs some."""
+WAIT = 5.0
+
+
+class PromptProtocol(H11Protocol):
+    """uvicorn's, with a deadline: a request is whole within `seconds`, or the line is cut.
+
+    The time runs from the beginning of the connection, or from the end of the answer before. While an answer is being
+    sent there is none, so that a stream of events may last.
+    """
+
+    seconds = WAIT
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody has called."""
+        self._deadline: asyncio.TimerHandle | None = None
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            return transport.abort()
+        return self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The line is closed, whoever did it."""
+        self._settle()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Some bytes have come: was the last of the request among them?"""
+        super().handle_events()
+        if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
+            self._settle()
+
+    def on_response_complete(self) -> None:
+        """The answer has been sent; another request may come, or be there already."""
+        self._expect()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets an answer with the headers of every other."""
+        content = b'{"error": "This is not HTTP."}'
+        own = {"content-type": "application/json", "content-length": str(len(content)), "connection": "close"}
+        headers = [(name.encode(), value.encode()) for name, value in (own | HEADERS).items()]
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=content), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _expect(self) -> None:
+        self._settle()
+        self._deadline = self.loop.call_later(self.seconds, self.transport.abort)
+
+    def _settle(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on; whoever calls before the server runs waits.
+
+    Raises:
+        UsageError: the port is taken or not for everybody, or the host is not this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as reason:
+        raise UsageError(
+            f"The page cannot be served at {host}, port {port}: {reason.strerror or reason}. "
+            f"Use another --port, or --port 0 for any that is free."
+        ) from None
+
+
+class Serving:
+    """A server and its thread; a context manager.
+
+    Args:
+        address: where its page is, with the token.
+        protocol: how a connection is spoken to.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        address: str,
+        protocol: type[H11Protocol] = PromptProtocol,
+    ) -> None:
+        self.address = address
+        self._listening = listening
+        settings: dict[str, Any] = {
+            "http": protocol,
+            "loop": "asyncio",
+            "ws": "none",
+            "lifespan": "off",
+            "access_log": False,  # a token in an address would be in it
+            "log_config": None,
+            "log_level": "critical",
+            "server_header": False,
+            "proxy_headers": False,
+            "h11_max_incomplete_event_size": MOST_HEAD,
+            "timeout_keep_alive": int(WAIT),
+            "timeout_graceful_shutdown": 1,
+        }
+        self._server = Server(Config(app, **settings))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listening]}, name="shoal-page", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def wait(self) -> None:
+        """Until somebody presses Ctrl-C, which comes as `KeyboardInterrupt`."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Within about a second, although pages listen to streams that have no end."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._listening.close()
