@@ -23,7 +23,7 @@ from shoal.errors import EngineError, StudyError
 from shoal.plan import Progress, Task, plan
 from shoal.provenance import provenance
 from shoal.results import StoredResults, correct_of, on_data
-from shoal.store import Store
+from shoal.store import Store, StoredPoint, StoredStudy
 from shoal.study import Run, Study
 
 
@@ -35,20 +35,23 @@ class Demand:
         runs: all runs; they may repeat, and be prefixes of one another.
         every: trajectories whose weights are kept after every epoch.
         fates: trajectories of studies that claim something about diverging: there it is a result and no mishap.
+        asked: the studies themselves, as plain data that the store keeps.
     """
 
     runs: tuple[Run, ...]
     every: frozenset[str] = frozenset()
     fates: frozenset[str] = frozenset()
+    asked: tuple[StoredStudy, ...] = ()
 
     @classmethod
     def of(cls, studies: Iterable[Study], seeds: Sequence[int] | None = None) -> "Demand":
         """Every run of the studies, on their own seeds or on these."""
-        asked = [(study, study.runs(seeds)) for study in studies]
-        runs = tuple(chain.from_iterable(runs for _, runs in asked))
-        every = frozenset(run.trajectory for study, runs in asked if study.keep_weights for run in runs)
-        mishaps = {run.trajectory for study, runs in asked if not _asks_of_diverging(study) for run in runs}
-        return cls(runs, every, frozenset(run.trajectory for run in runs) - mishaps)
+        each = [(study, study.runs(seeds)) for study in studies]
+        runs = tuple(chain.from_iterable(runs for _, runs in each))
+        every = frozenset(run.trajectory for study, runs in each if study.keep_weights for run in runs)
+        mishaps = {run.trajectory for study, runs in each if not _asks_of_diverging(study) for run in runs}
+        fates = frozenset(run.trajectory for run in runs) - mishaps
+        return cls(runs, every, fates, tuple(_plainly(study, seeds) for study, _ in each))
 
     def last_epochs(self) -> dict[str, set[int]]:
         """Trajectory to the epochs with which its runs end."""
@@ -76,6 +79,15 @@ class Outcome:
 
 def _asks_of_diverging(study: Study) -> bool:
     return any(isinstance(claim, Claim) and claim.measure is MEASURES["diverged"] for claim in study.claims)
+
+
+def _plainly(study: Study, seeds: Sequence[int] | None) -> StoredStudy:
+    replicates = tuple(study.seeds if seeds is None else seeds)
+    points = (
+        StoredPoint(at.config.hash, at.label, at.values, at.config.trajectory, at.config.epochs, replicates)
+        for at in study.points
+    )
+    return StoredStudy(study.name, tuple(points))
 
 
 def check(demand: Demand, data: Mapping[str, Dataset]) -> None:
@@ -126,7 +138,7 @@ def train(
     on_record: Callable[[EpochRecord], None] | None = None,
     on_seed: Callable[[tuple[int, ...], int], None] | None = None,
 ) -> Outcome:
-    """Train what the store does not have yet, and store it epoch by epoch.
+    """Train what the store does not have yet, and store it epoch by epoch, after which studies asked for it.
 
     Args:
         data: by the name that configs use.
@@ -148,6 +160,8 @@ def train(
         on_plan(tasks)
     if tasks:
         store.begin_session(provenance(engine), data)
+    store.note(demand.asked)
+    if tasks:
         seeds = _Seeds(demand.runs, tasks)
         resume = _checkpoints(tasks, store, engine.name)
         records = engine.train([task.run for task in tasks], data, resume=resume)

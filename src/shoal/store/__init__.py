@@ -5,7 +5,7 @@ The store keeps and gives back. It trains nothing, draws nothing, and knows no e
 """
 
 from shoal.store.lock import Lock
-from shoal.store.rows import History, StoredRun
+from shoal.store.rows import History, NewRecord, RunRow, StoredPoint, StoredRun, StoredStudy
 from shoal.store.store import Store
 
-__all__ = ["History", "Lock", "Store", "StoredRun"]
+__all__ = ["History", "Lock", "NewRecord", "RunRow", "Store", "StoredPoint", "StoredRun", "StoredStudy"]

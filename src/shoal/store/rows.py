@@ -3,12 +3,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from shoal.engines import Tensors
+from shoal.spec import content_hash
 from shoal.study import Config, Run
+
+METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,7 @@ class History:
     @property
     def status(self) -> str:
         """``"finished"``, also by early stopping, ``"diverged"`` or ``"unfinished"``."""
-        if self.diverged_at is not None:
-            return "diverged"
-        return "finished" if self.stopped or self.epochs == self.run.config.epochs else "unfinished"
+        return _status(self.diverged_at, self.stopped or self.epochs == self.run.config.epochs)
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,100 @@ class StoredRun:
     @property
     def status(self) -> str:
         """``"finished"``, also by early stopping, ``"diverged"`` or ``"unfinished"``."""
-        if self.diverged_at is not None:
-            return "diverged"
-        return "finished" if self.stopped or self.epochs >= self.config.epochs else "unfinished"
+        return _status(self.diverged_at, self.stopped or self.epochs >= self.config.epochs)
 
 
-METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+class RunRow(msgspec.Struct, frozen=True):
+    """A run as a table shows it; ten thousand are made at once, so its config stays plain data.
+
+    The metrics are those of the last epoch stored, NaN where there are none.
+    """
+
+    id: int
+    """The store's own number for the run."""
+    trajectory: str
+    engine: str
+    seed: int
+    config: dict[str, Any]
+    """What `Config` says as JSON, without what equals its default; shared by the runs that have the same."""
+    epochs: int
+    """As many as were asked for at most."""
+    epoch: int
+    """The last one stored."""
+    diverged_at: int | None
+    created: str
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    """Training time of all epochs together."""
+    stopped: bool = False
+    """Whether early stopping ended it before its last epoch."""
+
+    @property
+    def status(self) -> str:
+        """``"finished"``, also by early stopping, ``"diverged"`` or ``"unfinished"``."""
+        return _status(self.diverged_at, self.stopped or self.epoch >= self.epochs)
+
+
+class NewRecord(NamedTuple):
+    """An epoch that was stored, without its weights and steps; in the order in which pages are told of it."""
+
+    run: int
+    """`RunRow.id`."""
+    epoch: int
+    epochs: int
+    """As many as were asked for at most."""
+    seed: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    diverged_at: int | None
+    """The step at which it diverged, if it did in this epoch."""
+
+
+@dataclass(frozen=True)
+class StoredPoint:
+    """One point of a study that was asked for."""
+
+    config: str
+    """`Config.hash`."""
+    label: str
+    values: dict[str, Any]
+    """The grid's, as JSON has them."""
+    trajectory: str
+    """`Config.trajectory`."""
+    epochs: int
+    seeds: tuple[int, ...]
+    """Points may have been asked for on different seeds: more where a claim was open."""
+
+    def run(self, seed: int) -> str:
+        """`Run.trajectory` of this point on a seed: what `RunRow` calls ``trajectory``."""
+        return content_hash([self.trajectory, seed])
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study that was asked for, as plain data: its configs by their hashes, not the function that made them."""
+
+    name: str
+    points: tuple[StoredPoint, ...]
+    asked: str = ""
+    """The last time, ISO 8601 in UTC; empty until it is stored."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Every seed that any of its points was asked for on, in order."""
+        return tuple(sorted({seed for point in self.points for seed in point.seeds}))
+
+
+def _status(diverged_at: int | None, whole: bool) -> str:
+    if diverged_at is not None:
+        return "diverged"
+    return "finished" if whole else "unfinished"
 
 
 def number(value: float | None) -> float:

@@ -81,7 +81,25 @@ def _keep_correct(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_begin, _keep_correct)
+def _keep_studies(db: sqlite3.Connection) -> None:
+    """Which studies were asked for."""
+    db.execute(
+        """CREATE TABLE study (            -- a row for each point of a study
+            name TEXT NOT NULL,
+            config TEXT NOT NULL,          -- Config.hash
+            label TEXT NOT NULL,
+            grid_values TEXT NOT NULL,     -- JSON
+            trajectory TEXT NOT NULL,      -- Config.trajectory
+            epochs INTEGER NOT NULL,
+            seeds TEXT NOT NULL,           -- JSON: every seed that was ever asked for
+            position INTEGER NOT NULL,     -- among the points of its study
+            asked TEXT NOT NULL,           -- the last time, ISO 8601, UTC
+            PRIMARY KEY (name, config)
+        )"""
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_begin, _keep_correct, _keep_studies)
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

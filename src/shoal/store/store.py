@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Store`: every question and every write, as short methods over short SQL.
+"""`Store`: how it is opened and closed, and every write; the questions are in `reading` and `overview`.
 
 Each commit is one transaction. WAL with synchronous=NORMAL survives the death of the process at any
 moment; a power cut may cost the last commits, never the file. One `Store` may be shared by threads.
@@ -9,9 +9,7 @@ import contextlib
 import json
 import os
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,23 +19,22 @@ import msgspec
 import numpy as np
 
 from shoal.data import Dataset
-from shoal.engines import Checkpoint, EpochRecord
+from shoal.engines import EpochRecord
 from shoal.errors import StoreError
-from shoal.plan import Progress
 from shoal.store import rows, schema
 from shoal.store.lock import Lock
-from shoal.store.rows import METRICS, History, StoredRun
+from shoal.store.overview import Overview
+from shoal.store.reading import decode
+from shoal.store.rows import METRICS, StoredPoint, StoredStudy
 from shoal.study import Config, Run
 
 
-class Store:
+class Store(Overview):
     """Use `Store.open`; a context manager."""
 
     def __init__(self, path: Path, db: sqlite3.Connection, lock: Lock | None) -> None:
-        self.path = path
-        self._db = db
+        super().__init__(path, db)
         self._lock = lock
-        self._turn = threading.RLock()
         self._session: int | None = None
 
     # ---- opening and closing --------------------------------------------------------------------------
@@ -115,6 +112,19 @@ class Store:
                 [(d.name, d.source, d.stand_in, json.dumps(dict(d.sha256))) for d in data.values()],
             )
 
+    def note(self, studies: Iterable[StoredStudy]) -> None:
+        """Keep which studies are asked for, from now on, in one transaction.
+
+        Points that were asked for before stay; a point asked for on other seeds is kept with all of them.
+        """
+        wanted = [(study.name, point) for study in studies for point in study.points]
+        if not wanted:
+            return
+        now = _now()
+        with self._write() as db:
+            for name, point in wanted:
+                _note(db, name, point, now)
+
     def commit(self, record: EpochRecord, engine: str, *, keep: bool, correct: np.ndarray | None = None) -> None:
         """Keep an epoch's record, its weights and optimizer state, in one transaction.
 
@@ -162,160 +172,7 @@ class Store:
         with self._write() as db:
             db.execute("INSERT OR REPLACE INTO probe VALUES (?, ?)", (key, json.dumps(value)))
 
-    # ---- reading --------------------------------------------------------------------------------------
-
-    def progress(self, engine: str) -> dict[str, Progress]:
-        """How far every trajectory has come: `Run.trajectory` to `Progress`, as `plan.plan` wants it."""
-        query = """SELECT trajectory, max(epoch), diverged_at IS NOT NULL, run.id, config
-                   FROM run JOIN epoch ON run.id = epoch.run WHERE engine = ? GROUP BY run.id"""
-        return {
-            trajectory: Progress(epochs, bool(diverged), self._stopped(number, config) and not diverged)
-            for trajectory, epochs, diverged, number, config in self._all(query, engine)
-        }
-
-    def history(self, run: Run, engine: str) -> History | None:
-        """The run's records, also when they are the beginning of a longer run; None if there are none."""
-        found = self._all(
-            "SELECT id, diverged_at, (SELECT max(epoch) FROM epoch WHERE run = id) FROM run "
-            "WHERE trajectory = ? AND engine = ?",
-            *(run.trajectory, engine),
-        )
-        if not found:
-            return None
-        number, diverged_at, last = found[0]
-        query = f"SELECT {', '.join(METRICS)}, step_losses FROM epoch WHERE run = ? AND epoch <= ? ORDER BY epoch"
-        stored = self._all(query, number, run.config.epochs)
-        return rows.history(run, stored, diverged_at, None if diverged_at is None else last) if stored else None
-
-    def weight_epochs(self, run: Run, engine: str) -> tuple[int, ...]:
-        """The epochs after which the weights are there, in order."""
-        query = """SELECT epoch FROM weights JOIN run ON run.id = weights.run
-                   WHERE trajectory = ? AND engine = ? ORDER BY epoch"""
-        return tuple(epoch for (epoch,) in self._all(query, run.trajectory, engine))
-
-    def checkpoint(self, run: Run, engine: str, epoch: int | None = None) -> Checkpoint | None:
-        """Weights and optimizer state after an epoch, by default the newest; None if they are not there."""
-        query = """SELECT epoch, tensors FROM weights JOIN run ON run.id = weights.run
-                   WHERE trajectory = ? AND engine = ? AND epoch = coalesce(?, epoch) ORDER BY epoch DESC LIMIT 1"""
-        found = self._all(query, run.trajectory, engine, epoch)
-        if not found:
-            return None
-        done, tensors = found[0]
-        return Checkpoint(done, rows.unpack(tensors), self._watched(run, engine, done))
-
-    def weights(self, run: Run, engine: str, epoch: int | None = None) -> dict[str, np.ndarray]:
-        """The weights after an epoch, by default the run's last.
-
-        Raises:
-            StoreError: they are not there; the message says which are.
-        """
-        wanted = self._end(run, engine) if epoch is None else epoch
-        found = self.checkpoint(run, engine, wanted)
-        if not found:
-            there = ", ".join(map(str, self.weight_epochs(run, engine))) or "none"
-            raise StoreError(
-                f"{self.path} has no weights of run {run.trajectory[:8]} after epoch {wanted}; there are: {there}. "
-                f"Train the run to that epoch, or use keep_weights=True in its study."
-            )
-        return rows.weights_only(found.tensors)
-
-    def correct(self, run: Run, engine: str, images: int) -> np.ndarray | None:
-        """bool (images,): which images of the test split a finished run got right; None if that was not kept.
-
-        Raises:
-            StoreError: it was kept of another number of images.
-        """
-        query = """SELECT bits FROM correct JOIN run ON run.id = correct.run
-                   WHERE trajectory = ? AND engine = ? AND epoch = ?"""
-        found = self._all(query, run.trajectory, engine, self._end(run, engine))
-        if not found:
-            return None
-        if len(found[0][0]) != -(-images // 8):
-            raise StoreError(
-                f"{self.path} has what run {run.trajectory[:8]} got right of about {8 * len(found[0][0]):,} test "
-                f"images, not of {images:,}. Read it with the data it was trained on, or use another --store."
-            )
-        return rows.unpack_bits(found[0][0], images)
-
-    def probe(self, key: str) -> Any:
-        """The plain data kept under a key, or None."""
-        found = self._all("SELECT value FROM probe WHERE key = ?", key)
-        return json.loads(found[0][0]) if found else None
-
-    def runs(self, prefix: str = "") -> list[StoredRun]:
-        """Every run, or those whose trajectory or config hash begins so, in the order of their making.
-
-        Where none does, those whose first epochs have such a config: then only these epochs are told of.
-        """
-        query = """SELECT trajectory, engine, seed, config, epoch, diverged_at, created, validation_loss,
-                          validation_accuracy, (SELECT total(seconds) FROM epoch WHERE run = run.id), run.id
-                   FROM run JOIN epoch ON run.id = epoch.run
-                   WHERE epoch = (SELECT max(epoch) FROM epoch WHERE run = run.id) ORDER BY run.id"""
-        every = [_stored_run(row, self._stopped(number, row[3])) for *row, number in self._all(query)]
-        found = [run for run in every if run.trajectory.startswith(prefix) or run.config.hash.startswith(prefix)]
-        return found or [first for run in every if (first := self._first_epochs(run, prefix))]
-
-    def _first_epochs(self, stored: StoredRun, prefix: str) -> StoredRun | None:
-        """The beginning of a run whose config's hash begins so."""
-        config = stored.config.shortened(prefix)
-        history = self.history(Run(config, stored.seed), stored.engine) if config else None
-        if not config or not history:
-            return None
-        return replace(
-            stored,
-            config=config,
-            epochs=history.epochs,
-            diverged_at=history.diverged_at,
-            validation_loss=float(history.validation_loss[-1]),
-            validation_accuracy=float(history.validation_accuracy[-1]),
-            seconds=float(np.nansum(history.seconds)),
-            stopped=history.stopped,
-        )
-
-    def sessions(self) -> list[dict[str, Any]]:
-        """Every training session: when it started and its provenance."""
-        query = "SELECT started, provenance FROM session ORDER BY id"
-        return [{"started": started, **json.loads(provenance)} for started, provenance in self._all(query)]
-
-    def data(self) -> list[dict[str, Any]]:
-        """Every data set that was trained on: name, source, stand_in, sha256."""
-        names = ("name", "source", "stand_in", "sha256")
-        found = self._all(f"SELECT {', '.join(names)} FROM data ORDER BY name")
-        return [{**dict(zip(names, row, strict=True)), "sha256": json.loads(row[3])} for row in found]
-
     # ---- inside ---------------------------------------------------------------------------------------
-
-    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        try:
-            with self._turn:
-                return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as reason:
-            raise StoreError(f"{self.path} cannot be read: {reason}. Use another --store, or a copy of it.") from None
-
-    def _values(self, number: int, metric: str, epochs: int) -> tuple[float, ...]:
-        """A metric of a run's row after epochs 1 to at most ``epochs``."""
-        query = f"SELECT {metric} FROM epoch WHERE run = ? AND epoch BETWEEN 1 AND ? ORDER BY epoch"
-        return tuple(rows.number(value) for (value,) in self._all(query, number, epochs))
-
-    def _watched(self, run: Run, engine: str, epochs: int) -> tuple[float, ...]:
-        """What early stopping has seen of a run after ``epochs`` of it; nothing without early stopping."""
-        rule = run.config.early_stopping
-        query = "SELECT id FROM run WHERE trajectory = ? AND engine = ?"
-        found = self._all(query, run.trajectory, engine) if rule else []
-        return self._values(found[0][0], rule.metric, epochs) if rule and found else ()
-
-    def _end(self, run: Run, engine: str) -> int:
-        """The epoch that a run ends with: its last, or the one at which it is stopped early."""
-        rule, epochs = run.config.early_stopping, run.config.epochs
-        return (rule and rule.ends_after(self._watched(run, engine, epochs))) or epochs
-
-    def _stopped(self, number: int, config: str) -> bool:
-        """Whether early stopping ended the run of a row; few configs ask for it, so few are decoded."""
-        if '"early_stopping"' not in config:
-            return False
-        asked = _decode(config)
-        rule = asked.early_stopping
-        return rule is not None and rule.ends_after(self._values(number, rule.metric, asked.epochs)) is not None
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -338,7 +195,7 @@ class Store:
         )
         query = "SELECT id, config FROM run WHERE trajectory = ? AND engine = ?"
         number, config = self._db.execute(query, row[:2]).fetchone()
-        if _decode(config).epochs < run.config.epochs:
+        if decode(config).epochs < run.config.epochs:
             self._db.execute("UPDATE run SET config = ? WHERE id = ?", (_encode(run.config), number))
         return int(number)
 
@@ -351,6 +208,21 @@ class Store:
                 )
 
 
+def _note(db: sqlite3.Connection, name: str, point: StoredPoint, now: str) -> None:
+    """One point of a study, new or asked for again; inside a transaction."""
+    before = db.execute("SELECT seeds FROM study WHERE name = ? AND config = ?", (name, point.config)).fetchone()
+    seeds = sorted({*point.seeds, *(json.loads(before[0]) if before else ())})
+    (position,) = db.execute("SELECT coalesce(max(position) + 1, 0) FROM study WHERE name = ?", (name,)).fetchone()
+    db.execute(
+        "INSERT INTO study VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "label = excluded.label, grid_values = excluded.grid_values, seeds = excluded.seeds, asked = excluded.asked",
+        (
+            *(name, point.config, point.label, _plain(point.values), point.trajectory, point.epochs),
+            *(json.dumps(seeds), position, now),
+        ),
+    )
+
+
 def _unwritable(path: Path, reason: object) -> StoreError:
     return StoreError(
         f"{path} cannot be written to: {reason}. Make its folder writable and room on the disk, or use another "
@@ -358,20 +230,13 @@ def _unwritable(path: Path, reason: object) -> StoreError:
     )
 
 
-def _stored_run(row: Sequence[Any], stopped: bool) -> StoredRun:
-    trajectory, engine, seed, config, epochs, diverged_at, created, loss, accuracy, seconds = row
-    return StoredRun(
-        *(trajectory, engine, seed, _decode(config), epochs, diverged_at, created),
-        *(rows.number(loss), rows.number(accuracy), seconds, stopped and diverged_at is None),
-    )
-
-
 def _encode(config: Config) -> str:
     return msgspec.json.encode(config).decode()
 
 
-def _decode(config: str) -> Config:
-    return msgspec.json.decode(config, type=Config)
+def _plain(values: Mapping[str, Any]) -> str:
+    """Grid values as JSON; what JSON cannot say, as it is written in Python."""
+    return msgspec.json.encode(values, enc_hook=repr).decode()
 
 
 def _now() -> str:
