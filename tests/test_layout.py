@@ -26,14 +26,17 @@ STOREYS = (
     "figures progress results rulings studyfile",
     "studies terminal",
     "report runner",
-    "bench",
+    "bench live",
     "cli",
     "__main__",
 )
 """From the ground up. A room imports only from storeys below its own; `__init__` names what is public."""
 
-ENGINES_MAY_BE_SEEN_BY = {"__init__", "bench", "cli", "engines", "probes", "runner"}
-HEAVY = ["PIL", "altair", "jinja2", "mpmath", "msgspec", "numpy", "pooch", "rich", "safetensors", "scipy", "sqlite3"]
+ENGINES_MAY_BE_SEEN_BY = {"__init__", "bench", "cli", "engines", "live", "probes", "runner"}
+HEAVY = [
+    *("PIL", "altair", "anyio", "jinja2", "mpmath", "msgspec", "numpy", "pooch", "rich", "safetensors", "scipy"),
+    *("sqlite3", "starlette", "uvicorn"),
+]
 
 
 def files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from shoal.cli.about import data, doctor
 from shoal.cli.bench import bench
 from shoal.cli.compare import compare
 from shoal.cli.report import report
+from shoal.cli.serve import serve
 from shoal.cli.stored import export, list_runs, show
 from shoal.cli.training import plan, run
 from shoal.cli.verify import verify
@@ -39,7 +40,7 @@ def shoal() -> None:
     """
 
 
-for command in (report, run, plan, verify, compare, list_runs, show, export, data, doctor, bench):
+for command in (report, run, plan, serve, verify, compare, list_runs, show, export, data, doctor, bench):
     shoal.add_command(command)
 
 

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """`shoal run` and `shoal plan`: train a study, or tell what that would be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext as nothing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shoal.cli.options import Setting, as_json, seeds_option, shared
+from shoal.cli.serve import page, show, stay
 from shoal.cli.text import columns, print_json
 from shoal.cli.verdicts import print_short, say, stamped, tally
 from shoal.cli.verify import Judged, judge_case, of_study, stand_ins
-from shoal.errors import StudyError
+from shoal.errors import StudyError, UsageError
 
 if TYPE_CHECKING:
     from shoal.analysis.curves import Curves
     from shoal.data import Dataset
+    from shoal.engines import Engine
+    from shoal.live.sockets import Serving
+    from shoal.runner import Outcome
     from shoal.study import Study
 
 DIVERGED = 3
@@ -24,22 +29,48 @@ DIVERGED = 3
 @click.command()
 @click.argument("study", metavar="STUDY")
 @seeds_option
+@click.option("--watch", is_flag=True, help="Show it live on a page in the browser, which stays until Ctrl-C.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", help="With --watch: where the page is; any if not given."
+)
 @as_json
 @shared
-def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
+def run(setting: Setting, study: str, seeds: int | None, watch: bool, port: int | None, as_json: bool) -> int:
     """Train a STUDY: a Python file, or a built-in name such as learning-rates or 1.2."""
+    if port is not None and not watch:
+        raise UsageError(f"--port {port} is for a page that shows the training. Add --watch.")
     click.echo("Reading the data ...", err=True)
+    studies, own = find_studies(study)
+    data = setting.datasets({point.config.data for each in studies for point in each.points}, own)
+    engine = setting.engine()
+    with page(setting, setting.store_path(), studies, data, port=port or 0, engine=engine) if watch else nothing() as at:
+        outcome, found, judged = _train(setting, studies, data, engine, seeds, at)
+        drawn = {each.name: stand_ins(data, {point.config.data for point in each.points}) for each in studies}
+        _print_results(found, judged, drawn, as_json)
+        if at:
+            stay(at)
+    return DIVERGED if outcome.mishaps else 0
+
+
+def _train(
+    setting: Setting,
+    studies: "Sequence[Study]",
+    data: "Mapping[str, Dataset]",
+    engine: "Engine",
+    seeds: int | None,
+    at: "Serving | None",
+) -> "tuple[Outcome, dict[str, list[Curves]], dict[str, Judged]]":
+    """Train what the store lacks and read what it then has: curves by study, and what they say of its claims."""
     from shoal.progress import Board
     from shoal.results import StoredResults, on_data
     from shoal.runner import Demand, train
     from shoal.store import Store
     from shoal.terminal import view
 
-    studies, own = find_studies(study)
-    data = setting.datasets({point.config.data for each in studies for point in each.points}, own)
     here, asked = [on_data(each, data) for each in studies], range(seeds) if seeds else None
-    engine = setting.engine()
     with Store.open(setting.store_path(), write=True) as store:
+        if at:
+            show(at)
         with view(Board(here, asked, store.progress(engine.name))) as screen:
             trained_on = {dataset.name: dataset for dataset in data.values()}
             try:
@@ -51,9 +82,7 @@ def run(setting: Setting, study: str, seeds: int | None, as_json: bool) -> int:
         found = {each.name: StoredResults(store, each, data, engine, seeds=asked).all() for each in studies}
         cases = [of_study(each) for each in studies if each.claims]
         judged = {case.section: judge_case(case, store, engine, data, seeds) for case in cases}
-    drawn = {each.name: stand_ins(data, {point.config.data for point in each.points}) for each in studies}
-    _print_results(found, judged, drawn, as_json)
-    return DIVERGED if outcome.mishaps else 0
+    return outcome, found, judged
 
 
 @click.command()

@@ -82,8 +82,10 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that takes connections from now on; whoever calls before the server runs waits.
 
     Raises:
-        UsageError: the port is taken or not for everybody, or the host is not this machine.
+        UsageError: the port is taken or not for everybody, or the host is not this machine, or all of its addresses.
     """
+    if host in ("", "0.0.0.0", "::"):
+        raise UsageError(f"--host {host}: that is every address of this machine. Name the one that browsers will use.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
