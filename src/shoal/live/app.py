@@ -30,6 +30,7 @@ KINDS = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
 }
 T = TypeVar("T")
 
@@ -113,7 +114,13 @@ def _about(name: str, lab: Lab) -> dict[str, Any]:
 def _files() -> dict[str, Callable[[], bytes]]:
     """File name to what reads or makes it: those that lie in `PAGES`, the colours, and the charts' library."""
     lying = {path.name: path.read_bytes for path in PAGES.iterdir() if path.suffix in KINDS}
-    return {**lying, "theme.css": lambda: theme.css().encode(), "vega.js": _vega}
+    made = {"theme.css": lambda: theme.css().encode(), "theme.json": _colours, "vega.js": _vega}
+    return {**lying, **made}
+
+
+def _colours() -> bytes:
+    """By token, the colour that charts are drawn with and the one they have in the dark."""
+    return msgspec.json.encode(theme.COLOURS)
 
 
 @cache
