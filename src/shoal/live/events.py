@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is new, told to every page at once: a hub that any thread may speak to, and a stream of events for each page.
+
+A message is encoded once, however many listen. Nothing is kept for who is not there: a page that comes, or comes back,
+is greeted with `hello` and reads what it shows again. So a reader that does not keep up is simply let go.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from shoal.store import NewRecord
+
+MOST_STREAMS = 512
+MOST_WAITING = 256
+"""Messages that a stream keeps for its reader."""
+PAUSE = 0.2
+"""Seconds between messages of one kind, at least."""
+STILL_HERE = 10.0
+"""Seconds between signs of life, by which both ends find out that the other is gone."""
+AGAIN = b"retry: 1000\n\n"
+"""A page that lost the line calls again after so many milliseconds."""
+
+
+class Stream:
+    """The messages for one page, in their order; it belongs to the server's loop."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._news = asyncio.Event()
+        self._ended = False
+
+    def put(self, message: bytes) -> bool:
+        """One more message; False if its reader is too far behind, which ends the stream."""
+        if len(self._waiting) >= MOST_WAITING:
+            self.end()
+            return False
+        self._waiting.append(message)
+        self._news.set()
+        return True
+
+    def end(self) -> None:
+        """No more: what still waits is dropped."""
+        self._ended = True
+        self._waiting.clear()
+        self._news.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Everything that waits, in one piece."""
+        await self._news.wait()
+        if self._ended:
+            raise StopAsyncIteration
+        piece = b"".join(self._waiting)
+        self._waiting.clear()
+        self._news.clear()
+        return piece
+
+
+class Hub:
+    """One for a server. `tell`, `records` and `close` may be called from any thread, the others from the server's loop.
+
+    Args:
+        boot: tells a page whether it is still the same server.
+    """
+
+    def __init__(self, boot: str = "") -> None:
+        self.boot = boot
+        self.stored = 0
+        """Grows by one whenever something new was found in the store."""
+        self._streams: set[Stream] = set()
+        self._held: dict[tuple[str, Any], bytes | None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    @property
+    def watchers(self) -> int:
+        """Pages that listen."""
+        return len(self._streams)
+
+    @property
+    def pause(self) -> float:
+        """Seconds between messages of one kind: more with many watchers, so that telling them takes little of a core."""
+        return min(0.4, max(PAUSE, self.watchers * 0.0015))
+
+    @property
+    def pace(self) -> float:
+        """Seconds that each page should leave between its readings of charts: twenty a second for all of them."""
+        return max(1.0, self.watchers * 0.05)
+
+    # ---- speaking -------------------------------------------------------------------------------------
+
+    def tell(self, topic: str, **content: Any) -> None:
+        """A message to every page. Of those with the same topic and ``id`` within a pause, only the newest is sent."""
+        if self._streams:
+            self._soon(self._take, (topic, content.get("id")), message(topic, **content))
+
+    def records(self, records: Sequence[NewRecord] = (), more: bool = False) -> None:
+        """Something was stored: pages are told of these records, and whether there are more than these.
+
+        With neither, nothing is sent: what else the store keeps shows in no page before the records that follow.
+        """
+        self.stored += 1
+        if self._streams and (records or more):
+            content = {"stored": self.stored, "records": records, "pace": self.pace} | ({"more": True} if more else {})
+            self._soon(self._hand, message("records", **content))
+
+    def close(self) -> None:
+        """End every stream, and begin no other: the server is about to stop."""
+        self._closed = True
+        self._soon(self._end)
+
+    # ---- listening ------------------------------------------------------------------------------------
+
+    def open(self) -> Stream | None:
+        """A stream for one more page, greeted already; None if there are too many, or the server stops."""
+        if self._closed or len(self._streams) >= MOST_STREAMS:
+            return None
+        self._settle(asyncio.get_running_loop())
+        stream = Stream()
+        self._streams.add(stream)
+        facts = {"boot": self.boot, "stored": self.stored, "watchers": self.watchers, "pace": self.pace}
+        stream.put(AGAIN + message("hello", **facts))
+        return stream
+
+    def leave(self, stream: Stream) -> None:
+        """A page has gone."""
+        self._streams.discard(stream)
+
+    # ---- in the loop ----------------------------------------------------------------------------------
+
+    def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Streams live in one loop, the latest: those of a loop before it went with its server."""
+        if self._loop is not loop:
+            self._loop = loop
+            self._streams.clear()
+            self._held.clear()
+            loop.call_later(STILL_HERE, self._still_here, loop)
+
+    def _soon(self, do: Callable[..., None], *given: Any) -> None:
+        """Do it in the loop, if there is one: it may just have been closed."""
+        if self._loop:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(do, *given)
+
+    def _hand(self, message: bytes) -> None:
+        for stream in tuple(self._streams):
+            if not stream.put(message):
+                self.leave(stream)
+
+    def _take(self, kind: tuple[str, Any], message: bytes) -> None:
+        """Hand it on, unless one of its kind just was: then it waits, or the next one in its place."""
+        if kind in self._held:
+            self._held[kind] = message
+        else:
+            self._hand(message)
+            self._held[kind] = None
+            asyncio.get_running_loop().call_later(self.pause, self._release, kind)
+
+    def _release(self, kind: tuple[str, Any]) -> None:
+        """The pause is over."""
+        waiting = self._held.pop(kind, None)
+        if waiting is not None:
+            self._take(kind, waiting)
+
+    def _still_here(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is loop and not self._closed:
+            self._hand(b": still here\n\n")
+            loop.call_later(STILL_HERE, self._still_here, loop)
+
+    def _end(self) -> None:
+        for stream in tuple(self._streams):
+            stream.end()
+            self.leave(stream)
+
+
+def message(topic: str, **content: Any) -> bytes:
+    """An event as it goes over the line; NaN and infinities become null."""
+    return b"data: " + msgspec.json.encode({"topic": topic, **content}) + b"\n\n"
+
+
+class Events(StreamingResponse):
+    """A stream as an answer that has no end of its own; however it ends, the hub knows."""
+
+    def __init__(self, hub: Hub, stream: Stream) -> None:
+        super().__init__(stream, media_type="text/event-stream")
+        self._hub, self._stream = hub, stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._hub.leave(self._stream)
+
+
+async def events(request: Request) -> Response:
+    """What is new from now on."""
+    hub: Hub = request.app.state.lab.hub
+    stream = hub.open()
+    if stream is None:
+        words = {"error": f"{hub.watchers} pages listen already, or the server is stopping. Close one, or try later."}
+        return Response(msgspec.json.encode(words), 503, media_type="application/json")
+    return Events(hub, stream)
+
+
+ROUTES = (Route("/api/events", events, methods=["GET"]),)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Follows the store, whoever trains, and tells the hub what is new. It reads; what cannot be read is tried again.
+
+Another process cannot call this one, so it looks: often while something happens or somebody watches, seldom otherwise.
+For the trainer of this process it need not look: that one pokes.
+"""
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+
+from shoal.errors import StoreError
+from shoal.live.events import Hub
+from shoal.store import Store
+
+OFTEN = 0.05
+SELDOM = 0.5
+"""Seconds between looks."""
+LIVELY = 10.0
+"""Seconds after something new during which more is expected."""
+MOST_RECORDS = 200
+"""Told of at once: a page to which more is new reads everything again."""
+
+
+class Follower:
+    """A thread that follows a store, from `start` to `stop`.
+
+    Args:
+        path: the store's; it need not be there yet, and may be replaced.
+        hub: is told of every record, in bundles: the first after a quiet time at once, then one a pause.
+    """
+
+    def __init__(self, path: Path, hub: Hub) -> None:
+        self._path, self._hub = path, hub
+        self._store: Store | None = None
+        self._file: tuple[int, int] | None = None
+        self._mark = 0
+        self._version: tuple[int, int] | None = None
+        self._missed = False
+        """Whether there may be something new that is told of in no record."""
+        self._latest = -LIVELY
+        self._news, self._ending = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="shoal-follower", daemon=True)
+
+    def start(self) -> None:
+        """Begin: what the store has by now is not new."""
+        with suppress(StoreError):
+            store = self._open()
+            self._version = store.version()
+            self._mark = store.mark()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and let go of the store."""
+        self._ending.set()
+        self._news.set()
+        self._thread.join()
+        self._let_go()
+
+    def poke(self) -> None:
+        """Something was stored this moment; may be called from any thread."""
+        self._news.set()
+
+    # ---- in the thread --------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        while not self._ending.is_set():
+            self._news.clear()
+            if self._look():
+                self._ending.wait(self._hub.pause)  # what comes meanwhile is told of together
+            else:
+                self._news.wait(self._patience())
+
+    def _patience(self) -> float:
+        lively = monotonic() - self._latest < LIVELY
+        return OFTEN if lively or self._hub.watchers else SELDOM
+
+    def _look(self) -> bool:
+        """Tell of what is new; whether there was something to tell."""
+        try:
+            return self._tell(self._open())
+        except StoreError:  # locked, or half copied: it can be read in a moment, or says so where it is asked for
+            self._let_go()
+            return False
+
+    def _tell(self, store: Store) -> bool:
+        version = store.version()
+        if version == self._version:
+            return False
+        records, newest = store.since(self._mark, MOST_RECORDS + 1)
+        more = self._missed or len(records) > MOST_RECORDS or newest < self._mark
+        self._version, self._mark, self._missed, self._latest = version, newest, False, monotonic()
+        self._hub.records(records[:MOST_RECORDS], more)
+        return bool(records) or more
+
+    def _open(self) -> Store:
+        """The store as it is now, opened again if it was made, replaced, removed or updated."""
+        if self._store is None or not self._store.current:
+            self._let_go()
+            self._store = Store.open(self._path)
+            if self._file not in (None, self._store.file):
+                self._mark, self._missed = self._store.mark(), True
+            self._file = self._store.file
+        return self._store
+
+    def _let_go(self) -> None:
+        if self._store:
+            self._store.close()
+        self._store = self._version = None
