@@ -56,9 +56,9 @@ class Lab:
         self._reader, self._seen = Store.open(self.store_path), self._signature()
         self._data: Future[Datasets] = Future()
         threading.Thread(target=self._load, args=[data or _found], name="shoal-data", daemon=True).start()
-        self.hub = Hub(self)
+        self.hub = Hub(self.boot)
         self.trainer = Trainer(self)
-        self.follower = Follower(self)
+        self.follower = Follower(self.store_path, self.hub)
         self.follower.start()
 
     def __enter__(self) -> Self:
@@ -138,7 +138,7 @@ class Lab:
 
     def changed(self) -> int:
         """Grows by one whenever something new was stored, whoever trained it."""
-        return self.follower.version
+        return self.hub.stored
 
     # ---- studies --------------------------------------------------------------------------------------
 
