@@ -3,6 +3,7 @@
 
 import platform
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ def provenance(engine: Engine) -> dict[str, Any]:
     return {"machine": machine(), "versions": versions(), "engine": engine_facts(engine)}
 
 
+@cache
 def machine() -> dict[str, Any]:
     """Processor, usable cores, operating system."""
     return {
@@ -28,6 +30,7 @@ def machine() -> dict[str, Any]:
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """Of Shoal, Python, and what the numbers and figures depend on."""
     found = {"shoal": __version__, "python": sys.version.split()[0]}

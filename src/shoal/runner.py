@@ -112,7 +112,8 @@ def pending(demand: Demand, store: Store, engine: str) -> tuple[Task, ...]:
     A trajectory that is finished, but lacks weights that are now wanted, is trained again from the last
     weights before the gap: the same bits come out, and the weights are kept this time.
     """
-    progress, wanted = store.progress(engine), demand.wanted()
+    wanted = demand.wanted()
+    progress = store.progress(engine, wanted)
     for run in {run.trajectory: run for run in demand.runs}.values():
         if run.trajectory in progress:
             there = store.weight_epochs(run, engine)

@@ -5,9 +5,11 @@ The C++ session trains; here is decided only which runs are in flight (enough to
 order they were given), and results become records. `handover` puts configs into the session's terms.
 """
 
+import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Self
 
 import numpy as np
 
@@ -65,11 +67,21 @@ class NativeEngine:
                 f"instruction_set={wanted!r} does not run on this machine. Use one of {', '.join(instruction_sets())}."
             )
         self.instruction_set = wanted or instruction_sets()[0]
+        self._hear: Callable[[], None] = _nothing
 
     @property
     def name(self) -> str:
         """``"native"``, or ``"native-portable"`` where multiply-adds round twice: other bits, so other runs."""
         return "native" if _native.is_fused(self.instruction_set) else "native-portable"
+
+    def hearing(self, hear: Callable[[], None]) -> Self:
+        """The same engine, whose training calls ``hear`` before each record and at least every tenth of a second.
+
+        What ``hear`` raises ends the training at once, also in the middle of a long epoch.
+        """
+        other = copy.copy(self)
+        other._hear = hear
+        return other
 
     def train(
         self, runs: Sequence[Run], data: Mapping[str, Dataset], *, resume: Mapping[Run, Checkpoint] | None = None
@@ -85,6 +97,7 @@ class NativeEngine:
             try:
                 while crowd.begin():
                     record = crowd.take()
+                    self._hear()
                     if record is not None:
                         yield record
             finally:
@@ -106,6 +119,10 @@ class NativeEngine:
                 f"{model.name}: memory ran out for {len(images)} images. Predict fewer at once."
             ) from None
         return np.asarray(logits).reshape(len(images), model.classes)
+
+
+def _nothing() -> None:
+    """Nobody has anything to say."""
 
 
 class _Crowd:

@@ -2,7 +2,7 @@
 """Questions about single runs and what belongs to them, as short methods over short SQL. It writes nothing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,13 +29,15 @@ class Reading(Opened):
 
     # ---- a run ----------------------------------------------------------------------------------------
 
-    def progress(self, engine: str) -> dict[str, Progress]:
-        """How far every trajectory has come: `Run.trajectory` to `Progress`, as `plan.plan` wants it."""
-        query = """SELECT trajectory, max(epoch), diverged_at IS NOT NULL, run.id, config
-                   FROM run JOIN epoch ON run.id = epoch.run WHERE engine = ? GROUP BY run.id"""
+    def progress(self, engine: str, trajectories: Iterable[str] | None = None) -> dict[str, Progress]:
+        """How far every trajectory, or each of these, has come: `Run.trajectory` to `Progress`, for `plan.plan`."""
+        those = "" if trajectories is None else "AND trajectory IN (SELECT value FROM json_each(?))"
+        named = () if trajectories is None else (json.dumps(list(trajectories)),)
+        query = f"""SELECT trajectory, max(epoch), diverged_at IS NOT NULL, run.id, config
+                    FROM run JOIN epoch ON run.id = epoch.run WHERE engine = ? {those} GROUP BY run.id"""
         return {
             trajectory: Progress(epochs, bool(diverged), self._stopped(number, config) and not diverged)
-            for trajectory, epochs, diverged, number, config in self._all(query, engine)
+            for trajectory, epochs, diverged, number, config in self._all(query, engine, *named)
         }
 
     def history(self, run: Run, engine: str) -> History | None:
