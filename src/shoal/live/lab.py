@@ -53,9 +53,9 @@ class Lab:
         self._given = studies
         self._turn = threading.Lock()
         self._replaced: list[Store] = []
-        self._reader, self._seen = Store.open(self.store_path), self._signature()
+        self._reader = Store.open(self.store_path)
         self._data: Future[Datasets] = Future()
-        threading.Thread(target=self._load, args=[data or _found], name="shoal-data", daemon=True).start()
+        threading.Thread(target=self._load, args=[_found if data is None else data], name="shoal-data", daemon=True).start()
         self.hub = Hub(self.boot)
         self.trainer = Trainer(self)
         self.follower = Follower(self.store_path, self.hub)
@@ -70,7 +70,8 @@ class Lab:
         self.close()
 
     def close(self) -> None:
-        """End whatever trains or follows, and let go of the store."""
+        """End whatever trains, follows or listens, and let go of the store."""
+        self.hub.close()
         self.trainer.close()
         self.follower.stop()
         with self._turn:
@@ -118,23 +119,10 @@ class Lab:
             StoreError: it cannot be read.
         """
         with self._turn:
-            seen = self._signature()
-            if seen[0] != self._seen[0] or (seen != self._seen and not self._reader.sessions()):
+            if not self._reader.current:
                 self._replaced.append(self._reader)  # somebody may still be reading it
-                self._reader, self._seen = Store.open(self.store_path), seen
+                self._reader = Store.open(self.store_path)
             return self._reader
-
-    def _signature(self) -> tuple[int, ...]:
-        """Which file it is, then what tells whether an empty one has become more."""
-        found: list[int] = []
-        for path in (self.store_path, Path(f"{self.store_path}-wal")):
-            try:
-                stat = path.stat()
-            except OSError:
-                found += [0, 0, 0]
-            else:
-                found += [stat.st_ino, stat.st_size, stat.st_mtime_ns]
-        return tuple(found)
 
     def changed(self) -> int:
         """Grows by one whenever something new was stored, whoever trained it."""
