@@ -57,8 +57,8 @@ class Lab:
         self._data: Future[Datasets] = Future()
         threading.Thread(target=self._load, args=[_found if data is None else data], name="shoal-data", daemon=True).start()
         self.hub = Hub(self.boot)
-        self.trainer = Trainer(self)
         self.follower = Follower(self.store_path, self.hub)
+        self.trainer = Trainer(self.store_path, self.engine, self.datasets, self.hub, self.follower.poke)
         self.follower.start()
 
     def __enter__(self) -> Self:
