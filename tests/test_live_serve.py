@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`shoal serve` and `shoal run --watch`, as somebody types them, up to Ctrl-C."""
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+from shoal.cli.serve import warn_of
+from test_studyfile import GOOD
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """A command line that begins in a folder of its own with mine.py, offline; it is ended with the test."""
+    (tmp_path / "mine.py").write_text(GOOD)
+    quiet = {"SHOAL_OFFLINE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache"), "SHOAL_DATA": ""}
+    with contextlib.ExitStack() as stack:
+
+        def typed(line):
+            given = [sys.executable, "-m", "shoal", *line.split(), "--engine", "reference"]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            command = subprocess.Popen(given, cwd=tmp_path, env={**os.environ, **quiet}, **pipes)
+            stack.enter_context(command)
+            stack.callback(command.kill)
+            return command
+
+        yield typed
+
+
+def visit(address):
+    """The page at an address with a token, and then something it asks for."""
+    parts = urlsplit(address)
+    line = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    with contextlib.closing(line):
+        line.request("GET", f"{parts.path}?{parts.query}")
+        first = line.getresponse()
+        first.read()
+        line.request("GET", "/", headers={"Cookie": first.headers["set-cookie"].partition(";")[0]})
+        return line.getresponse().read().decode()
+
+
+def interrupted(command):
+    command.send_signal(signal.SIGINT)
+    out, err = command.communicate(timeout=60)
+    return command.returncode, out, err
+
+
+def test_serve_prints_an_address_that_opens_the_page_and_ends_quietly(typed):
+    command = typed("serve mine.py --port 0")
+    address = command.stdout.readline().strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{43}", address)
+    assert visit(address).startswith("<!doctype html>")
+    code, out, err = interrupted(command)
+    assert (code, out) == (0, "")
+    assert "The live lab of shoal.db." in err
+    assert "Traceback" not in err
+    assert urlsplit(address).query not in err
+
+
+def test_run_watch_trains_prints_and_stays(typed):
+    command = typed("run mine.py --watch --seeds 1")
+    said = iter(command.stderr.readline, "")
+    address = next(line for line in said if "token" in line).rpartition(" ")[2].strip()
+    assert visit(address).startswith("<!doctype html>")
+    assert any("The page stays open" in line for line in said)
+    assert visit(address).startswith("<!doctype html>")
+    code, out, _ = interrupted(command)
+    assert code == 0
+    assert "lr 0.1" in out
+
+
+def test_a_port_is_for_a_page(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shell("run 1.2 --port 7117")[::2] == (2, "shoal: --port 7117 is for a page that shows the training. Add --watch.\n")
+
+
+def test_who_serves_to_others_is_told_what_that_means(capsys):
+    for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
+        warn_of(host)
+    assert capsys.readouterr().err == ""
+    warn_of("192.168.1.5")
+    assert "Whoever can reach 192.168.1.5" in capsys.readouterr().err
+    warn_of("box.example")
+    assert "Whoever can reach box.example" in capsys.readouterr().err
