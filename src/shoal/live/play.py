@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The routes of Play: what may be chosen, train it, end it, see how it goes, take it home as Python.
+
+A browser sends settings, never code and never a path; `asks` says what they may be, the trainer trains them.
+"""
+
+import threading
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shoal.data import Dataset
+from shoal.data.sources import OFFICIAL
+from shoal.live import asks, puzzles
+from shoal.live.app import NotFound, answer, body
+from shoal.live.asks_fields import FIELDS, Field
+from shoal.live.asks_settings import Ask, Setting
+from shoal.live.asks_words import python
+from shoal.live.lab import Lab
+from shoal.live.play_charts import shown
+from shoal.live.trainer import Training
+from shoal.results import on_data
+from shoal.runner import Demand, check
+from shoal.study import Point, Run
+
+_DRAWING = threading.Lock()
+"""However many watch, a chart is drawn once."""
+
+
+class TrainAsk(Ask, frozen=True, forbid_unknown_fields=True):
+    """What to train, and perhaps instead of what."""
+
+    replace: int | None = None
+    """The number of a training that is not wanted any more."""
+
+
+class Cancel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The number of a training."""
+
+    training: int
+
+
+# ---- asking -------------------------------------------------------------------------------------------
+
+
+def form(request: Request) -> Response:
+    """What can be chosen, what is chosen at first, and the questions that are ready to be asked."""
+    data = _lab(request).datasets()
+    first = next(iter(data), "")
+    fields = [_with_data(field, data, first) if field.name == "data" else field for field in FIELDS]
+    ready = [one for one in puzzles.PUZZLES if all(setting.data in data for setting in one.ask.settings)]
+    return answer({"fields": fields, "defaults": Ask((Setting(data=first),)), "puzzles": ready})
+
+
+def _with_data(field: Field, data: dict[str, Dataset], first: str) -> Field:
+    titles = {name: OFFICIAL[name].title if name in OFFICIAL else name for name in data}
+    drawn = {name: " (drawn stand-in)" if dataset.stand_in else "" for name, dataset in data.items()}
+    choices = tuple((name, title + drawn[name]) for name, title in titles.items())
+    return msgspec.structs.replace(field, choices=choices, default=first)
+
+
+def train(request: Request) -> Response:
+    """Queue what is asked; the answer says under which number, and by which hashes its runs will be stored."""
+    lab, asked = _lab(request), body(request, TrainAsk)
+    data = lab.datasets()
+    study = asks.study(asked, data)
+    asks.check_work(study, data, getattr(lab.engine, "threads", 1))
+    check(Demand.of([on_data(study, data)]), {dataset.name: dataset for dataset in data.values()})
+    id = lab.trainer.ask(study, replace=asked.replace)
+    points = _training(lab, id).study.points
+    return answer({"training": id, "settings": [_named(point, asked.seeds) for point in points]})
+
+
+def _named(point: Point, seeds: int) -> dict[str, Any]:
+    runs = [Run(point.config, seed).trajectory for seed in range(seeds)]
+    return {"label": point.label, "hash": point.config.hash, "runs": runs}
+
+
+def cancel(request: Request) -> Response:
+    """End a training, or take it out of the queue; what is stored stays."""
+    asked = body(request, Cancel)
+    if not _lab(request).trainer.cancel(asked.training):
+        raise NotFound(f"There is no training {asked.training}.")
+    return answer({"training": asked.training})
+
+
+def as_python(request: Request) -> Response:
+    """The study file that asks the same."""
+    asked, data = body(request, TrainAsk), _lab(request).datasets()
+    asks.study(asked, data)  # refuses what could not be trained
+    return answer({"python": python(asked, data)})
+
+
+def settings(request: Request) -> Response:
+    """The setting of a stored run, if Play may ask for it."""
+    lab, data = _lab(request), _lab(request).datasets()
+    stored = lab.reader().run_of(_number(request, "run"))
+    if stored is None:
+        raise NotFound(f"The store has no run {request.query_params.get('run')!r}.")
+    asked = next((name for name, dataset in data.items() if dataset.name == stored.config.data), None)
+    setting = asks.setting_of(stored.config, asked, data[asked]) if asked else None
+    if setting is None:
+        raise NotFound("This run is of a kind that Play cannot ask for.")
+    return answer(Ask((setting,)))
+
+
+# ---- looking ------------------------------------------------------------------------------------------
+
+
+def chart(request: Request) -> Response:
+    """The curves of a training as far as they are, and the difference of its two settings."""
+    lab = _lab(request)
+    training = _training(lab, _number(request, "training"))
+    metric = request.query_params.get("metric", "validation_loss")
+    key = (metric, request.query_params.get("log_y") in ("1", "true"))
+    with _DRAWING:
+        stored = lab.changed()
+        if training.shown.get(key, (-1, None))[0] != stored:
+            data = {dataset.name: dataset for dataset in lab.datasets().values()}
+            drawn = shown(training.study, lab.reader(), lab.engine.name, data, *key)
+            training.shown[key] = stored, drawn
+        return answer(training.shown[key][1])
+
+
+# ---- inside -------------------------------------------------------------------------------------------
+
+
+def _lab(request: Request) -> Lab:
+    lab: Lab = request.app.state.lab
+    return lab
+
+
+def _number(request: Request, name: str) -> int:
+    """A number in the address; what is none is no number of anything."""
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise NotFound(f"{name}={text!r} is no number. Use that of one there is.")
+    return int(text)
+
+
+def _training(lab: Lab, id: int) -> Training:
+    found = lab.trainer.find(id)
+    if found is None:
+        raise NotFound(f"There is no training {id}, or it ended long ago.")
+    return found
+
+
+ROUTES = (
+    Route("/api/play/form", form, methods=["GET"]),
+    Route("/api/play/train", train, methods=["POST"]),
+    Route("/api/play/cancel", cancel, methods=["POST"]),
+    Route("/api/play/python", as_python, methods=["POST"]),
+    Route("/api/play/settings", settings, methods=["GET"]),
+    Route("/api/play/chart", chart, methods=["GET"]),
+)
