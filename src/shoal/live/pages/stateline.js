@@ -5,6 +5,7 @@
 import { duration, h, put } from "./dom.js";
 
 const ELSEWHERE = 30_000; // milliseconds without a record after which a training of another process is over
+const ECHO = 3_000; // milliseconds in which records may still come of a training here that has ended
 
 const WORDS = {
   connecting: "Connecting",
@@ -21,6 +22,7 @@ export function stateLine(element) {
   let store = "";
   let elsewhere = null;
   let forgetting = 0;
+  let ended = -Infinity;
 
   const connection = (name, words = WORDS[name]) => {
     link.dataset.state = name;
@@ -33,27 +35,27 @@ export function stateLine(element) {
     stamp.hidden = warnings.length === 0;
     put(stamp, [...new Set(warnings)].join(" "));
     trainings.clear();
-    [state.training ?? []].flat().forEach(keep);
+    state.training.forEach(keep);
     elsewhere = null;
     show();
   };
 
   const event = (message) => {
     if (message.topic === "training") keep(message);
-    else if (message.topic === "records" && !now()) other(message.records.at(-1));
+    else if (message.topic === "records" && !now()) other(message.records.at(-1) ?? []);
     else return;
     show();
   };
 
   const keep = (training) => {
     if (training.state === "queued" || training.state === "training") trainings.set(training.id, training);
-    else trainings.delete(training.id);
+    else if (trainings.delete(training.id)) ended = performance.now();
     if (now()) elsewhere = null;
   };
 
   // Rows that no training here has brought: another process writes to the same store.
-  const other = (record) => {
-    const [, epoch, epochs] = record;
+  const other = ([, epoch, epochs]) => {
+    if (!(epoch < epochs) || performance.now() < ended + ECHO) return;
     elsewhere = { done: epoch, total: epochs, left: null };
     clearTimeout(forgetting);
     forgetting = setTimeout(() => {
