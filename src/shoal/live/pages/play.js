@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The room where a slider is an experiment: choose a setting, train it, change it and see it train again. What may be
+// chosen, what is drawn and what it means come from the server; here they are put in their places and kept up to date.
+
+import { h, put } from "./dom.js";
+import { curves } from "./play_curves.js";
+import { form } from "./play_form.js";
+import { paced, settled } from "./play_pace.js";
+import { progress } from "./play_progress.js";
+import { puzzleList } from "./play_puzzles.js";
+import { sight } from "./play_sight.js";
+import { studyFile } from "./play_study.js";
+import { following } from "./play_training.js";
+
+const STILL = 150; // milliseconds that a control must rest before it trains by itself
+const CHARTS = 250; // milliseconds between readings of the chart
+const LESSONS = 700;
+
+/** Builds the room; see main.js for what it answers to. */
+export async function enter(root, lab) {
+  const { fields, defaults, puzzles } = await lab.api.get("/api/play/form");
+  const remark = h("p", { class: "hint", hidden: true });
+  const trouble = h("div", { class: "error", role: "alert", hidden: true });
+  const always = h("input", { type: "checkbox", role: "switch", checked: true });
+  let visible = true;
+  let pace = CHARTS;
+
+  // ---- asking -----------------------------------------------------------------------------------------
+
+  const begin = paced(() => 0, async () => {
+    soon.stop();
+    const ask = choices.ask();
+    say(remark, choices.trouble());
+    if (!ask) return;
+    try {
+      const { settings } = await training.begin(ask);
+      say(trouble, "");
+      lessons.about(settings, ask.seeds);
+    } catch (error) {
+      say(trouble, error.message);
+    }
+  });
+  const soon = settled(STILL, begin);
+
+  /** Somebody asks for it, and does not only move a slider. */
+  const train = () => {
+    lab.say("Training begins");
+    begin();
+  };
+
+  const changed = () => {
+    say(remark, choices.trouble());
+    list.choose(null);
+    if (training.id() !== null && always.checked && !choices.trouble()) soon();
+    else soon.stop();
+  };
+
+  const play = (puzzle) => {
+    choices.fill(puzzle.ask);
+    plot.choose(puzzle);
+    list.choose(puzzle);
+    compare.sync();
+    train();
+  };
+
+  const cancel = () => {
+    soon.stop();
+    training.cancel().catch((error) => say(trouble, error.message));
+  };
+
+  // ---- following --------------------------------------------------------------------------------------
+
+  const training = following(lab, (told, diverged, ended) => {
+    line.show(told, diverged);
+    if (!ended) return;
+    look();
+    if (told.state === "finished") lab.say(`Training finished, ${told.total} epochs`);
+    if (told.state === "failed") say(trouble, told.error);
+  });
+
+  /** Reads a part of the room again, if there is anything to see and anybody to see it. */
+  const reading = (gap, part) => paced(gap, async () => {
+    if (training.id() === null || !visible) return;
+    try {
+      await part().read(training.id());
+    } catch (error) {
+      // Without a connection the head of the page says so, and all is read again once it is back.
+      if (error.name !== "Unreachable") say(trouble, error.message);
+    }
+  });
+  const draw = reading(() => pace, () => plot);
+  const learn = reading(() => LESSONS, () => lessons);
+  const look = () => {
+    draw();
+    learn();
+  };
+
+  // ---- the room ---------------------------------------------------------------------------------------
+
+  const choices = form(fields, changed);
+  choices.fill(defaults);
+  const list = puzzleList(puzzles, play);
+  const compare = second(choices, changed);
+  const asked = () => {
+    say(remark, choices.trouble());
+    return choices.ask();
+  };
+  const file = studyFile(lab, asked, (error) => say(trouble, error.message));
+  const line = progress(cancel);
+  const plot = curves(lab, draw);
+  const lessons = sight(lab, learn);
+  const bench = h(
+    "form",
+    { class: "bench", "aria-label": "Setting", novalidate: true, onsubmit: (event) => (event.preventDefault(), train()) },
+    choices.element,
+    remark,
+    h("div", { class: "actions" },
+      h("button", { class: "button primary", type: "submit" }, "Train"), compare.button, file.button),
+    h("div", { class: "field" }, h("label", {}, always, "Train on every change")),
+  );
+  put(
+    root,
+    h("h2", {}, "Play"),
+    h("p", { class: "lead" }, "Train a small network, change one thing, and see what it changes. Every run is stored."),
+    list.element,
+    h("div", { class: "table" },
+      bench,
+      h("div", { class: "outcome" }, list.look, line.element, trouble, file.element, plot.element, lessons.element)),
+  );
+
+  return {
+    event(message) {
+      if (message.pace) pace = message.pace > 1 ? 1000 * message.pace : CHARTS;
+      if (training.hear(message)) look();
+    },
+    show() {
+      visible = true;
+      look();
+    },
+    hide() {
+      visible = false;
+    },
+  };
+}
+
+/** Words in a place that is only there while it has some. */
+function say(place, words) {
+  place.hidden = !words;
+  put(place, words && h("p", {}, words));
+}
+
+/** The button that puts a second setting beside the first, and takes it away again. */
+function second(choices, changed) {
+  const button = h("button", { class: "button", type: "button" });
+  const sync = () => (button.textContent = choices.comparing() ? "Back to one setting" : "Compare with a second");
+  button.addEventListener("click", () => {
+    choices.compare(!choices.comparing());
+    sync();
+    changed();
+  });
+  sync();
+  return { button, sync };
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The curves of a training, and the difference of its two settings: asked of the server, which draws both and says in
+// words what they show. It follows no events itself; the room says when there may be something new.
+
+import { field, h } from "./dom.js";
+
+const METRICS = {
+  validation_loss: "Validation loss",
+  validation_accuracy: "Validation accuracy",
+  train_loss: "Training loss",
+  train_accuracy: "Training accuracy",
+};
+
+/**
+ * The curves: `element`, `read(training)` draws them as they are now, `choose({ metric, log_y })` sets what is drawn.
+ * `changed()` is called when another metric or scale is chosen by hand.
+ */
+export function curves(lab, changed) {
+  const metric = h("select", { onchange: changed }, Object.entries(METRICS).map(([name, title]) => h("option", { value: name }, title)));
+  const log = h("input", { type: "checkbox", onchange: changed });
+  const drawing = h("div");
+  const caption = h("figcaption");
+  const between = h("div");
+  const sentence = h("figcaption");
+  const difference = h("figure", { class: "figure difference", hidden: true }, h("h4", {}, "The difference, seed by seed"), between, sentence);
+  const element = h(
+    "div",
+    { class: "curves", hidden: true },
+    h("div", { class: "controls" },
+      field("Curve", metric),
+      h("div", { class: "field" }, h("label", {}, log, "Logarithmic"))),
+    h("figure", { class: "figure" }, drawing, caption),
+    difference,
+  );
+
+  const read = async (training) => {
+    const asked = { training, metric: metric.value, log_y: log.checked ? 1 : 0 };
+    const answer = await lab.api.get("/api/play/chart", asked);
+    element.hidden = false;
+    caption.textContent = answer.caption;
+    difference.hidden = !answer.difference;
+    if (answer.difference) sentence.textContent = answer.difference.sentence;
+    await Promise.all([
+      lab.chart.draw(drawing, answer.chart, { title: METRICS[asked.metric], description: answer.caption }),
+      answer.difference &&
+        lab.chart.draw(between, answer.difference.chart, { title: "Difference", description: answer.difference.sentence }),
+    ]);
+    return answer.caption;
+  };
+
+  const choose = ({ metric: name, log_y }) => {
+    metric.value = name;
+    log.checked = log_y;
+  };
+
+  return { element, read, choose };
+}

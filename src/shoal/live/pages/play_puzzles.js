@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sections of the report as questions that are ready to be asked: a button each, and what to look at once chosen.
+
+import { h, put } from "./dom.js";
+
+const ROOM = "(min-width: 860px)"; // below it the list would push everything else off the screen
+
+/** The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`, null for none of them. */
+export function puzzleList(puzzles, play) {
+  const buttons = puzzles.map((one) =>
+    h("button", { class: "button", type: "button", "aria-pressed": "false", onclick: () => play(one) },
+      h("span", { class: "number" }, one.section), h("span", {}, one.title)));
+  const look = h("p", { class: "look", hidden: true });
+  const element = h(
+    "details",
+    { class: "puzzles", open: matchMedia(ROOM).matches },
+    h("summary", {}, "Puzzles: the report's sections, one click each"),
+    h("div", {}, buttons),
+  );
+  const choose = (chosen) => {
+    buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(puzzles[at] === chosen)));
+    look.hidden = !chosen;
+    put(look, chosen && [h("strong", {}, chosen.question), ` Look at: ${chosen.look}`]);
+  };
+  return { element, look, choose };
+}

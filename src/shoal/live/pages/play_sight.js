@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lessons of one run of a training: which setting and seed they are about, and what its newest weights show.
+
+import { field, h, put } from "./dom.js";
+import { lessons } from "./play_lessons.js";
+
+/**
+ * The lessons with their choices: `element`, `about(settings, seeds)` says what there is to choose from, `read(training)`
+ * shows what is known by now. `changed()` is called when another run is chosen.
+ */
+export function sight(lab, changed) {
+  const setting = h("select", { onchange: changed });
+  const seed = h("select", { onchange: changed });
+  const [ofSetting, ofSeed] = [field("Setting", setting), field("Seed", seed)];
+  const after = h("p", { class: "after" });
+  const shown = lessons(lab.picture);
+  const element = h(
+    "section",
+    { class: "sight", hidden: true, "aria-labelledby": "play-sight" },
+    h("h3", { id: "play-sight" }, "What the network has made of it"),
+    h("div", { class: "controls" }, ofSetting, ofSeed, after, h("a", { class: "button", href: "#draw" }, "Draw for this model")),
+    shown.element,
+  );
+
+  const about = (settings, seeds) => {
+    options(setting, settings.map((one) => one.label));
+    options(seed, Array.from({ length: seeds }, (_, at) => String(at)));
+    ofSetting.hidden = settings.length < 2;
+    ofSeed.hidden = seeds < 2;
+  };
+
+  const read = async (training) => {
+    const insight = await lab.api.get("/api/play/insight", { training, setting: setting.value, seed: seed.value });
+    if (insight.epoch === null) return;
+    element.hidden = false;
+    put(after, insight.epoch === 0 ? "Before training" : `After epoch ${insight.epoch}`);
+    shown.show(insight);
+  };
+
+  return { element, about, read };
+}
+
+/** Puts options in a select, and keeps the place that was chosen if it is still there. */
+function options(select, titles) {
+  const place = Math.min(Math.max(select.selectedIndex, 0), titles.length - 1);
+  put(select, titles.map((title, at) => h("option", { value: at }, title)));
+  select.selectedIndex = place;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one training that this page has asked for last, from the asking to its end. It shows nothing: it tells.
+
+/**
+ * Follows a training: `begin(ask)` asks for one in place of that under way and gives the server's answer, `cancel()`
+ * ends it, `hear(message)` takes an event and says whether there may be something new to see.
+ * `stands(training, diverged, ended)` is called with each change: what the server tells of it, how many of its runs
+ * have diverged, and whether it has ended just now.
+ */
+export function following(lab, stands) {
+  const heard = new Map(); // training -> the last that was told of it: an event may come before the answer
+  const diverged = new Set();
+  let now = null;
+
+  const going = () => now?.state === "queued" || now?.state === "training";
+
+  const set = (told) => {
+    const same = now?.id === told.id && now.state === told.state;
+    now = told;
+    stands(now, diverged.size, !going() && !same);
+  };
+
+  const begin = async (ask) => {
+    const answer = await lab.api.post("/api/play/train", { ...ask, replace: going() ? now.id : undefined });
+    diverged.clear();
+    const fresh = { id: answer.training, state: "queued", place: 1, done: 0, total: 0, left: null, error: "" };
+    now = null;
+    set(heard.get(answer.training) ?? fresh);
+    return answer;
+  };
+
+  const cancel = () => lab.api.post("/api/play/cancel", { training: now.id });
+
+  const hear = (message) => {
+    if (message.topic === "hello") {
+      for (const one of [lab.state?.training ?? []].flat()) heard.set(one.id, one);
+      if (now) set(heard.get(now.id) ?? now);
+      return now !== null;
+    }
+    if (message.topic === "training") {
+      heard.set(message.id, message);
+      if (message.id === now?.id) set(message);
+      return message.id === now?.id && !going();
+    }
+    if (message.topic !== "records" || !going()) return false;
+    for (const record of message.records) if (record.at(-1) !== null) diverged.add(record[0]);
+    set(now);
+    return true;
+  };
+
+  return { begin, cancel, hear, id: () => now?.id ?? null };
+}
