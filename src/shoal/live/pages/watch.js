@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The room Watch: choose a study, see its curves, its verdicts and its runs, live while anybody trains. It reads and
+// never trains. Records move meters and rows at once; what costs the server something is read again at its pace.
+
+import { curves } from "./watch_chart.js";
+import { runs } from "./watch_runs.js";
+import { standing, studies } from "./watch_studies.js";
+import { verdicts } from "./watch_verdicts.js";
+
+const QUIET = 15_000; // milliseconds without a record after which it is asked whether anything trains still
+
+/** Builds the room. */
+export async function enter(root, lab) {
+  const { h, put } = lab.dom;
+  let chosen = null;
+  let newest = 0; // how new the store is, as far as this page has heard
+  let visible = true;
+  let quiet = 0;
+
+  const read = paced(() => everything());
+  const list = studies(lab, (name) => choose(name));
+  const chart = curves(lab, () => chart.read(chosen).catch(failed));
+  const table = runs(lab, () => table.read(chosen).catch(failed));
+  const said = verdicts(lab);
+  const title = h("h2", { id: "watch-title" });
+  const state = h("p", { class: "lead standing" });
+  const trouble = h("div", { class: "error", role: "alert", hidden: true });
+  const study = h("div", { class: "study", role: "group", "aria-labelledby": "watch-title" });
+  put(study, title, state, chart.element, said.element, table.element);
+  const empty = nothing(h);
+  const full = h("div", { class: "studies-and-study", hidden: true }, list.element, study);
+  put(root, trouble, empty, full);
+  new ResizeObserver(() => full.hidden || chart.resized()).observe(study);
+
+  async function everything() {
+    const overview = await lab.api.get("/api/watch/overview");
+    const names = overview.studies.map((one) => one.name);
+    trouble.hidden = true;
+    empty.hidden = names.length > 0;
+    full.hidden = names.length === 0;
+    if (!names.length) return;
+    if (!names.includes(chosen)) chosen = names[0];
+    list.show(overview, chosen);
+    tell();
+    const parts = [chart.read(chosen), table.read(chosen), said.read(chosen)];
+    const versions = [overview.stored, ...(await Promise.all(parts))];
+    if (Math.min(...versions) < newest) read.soon();
+    wait(overview.totals.running > 0);
+  }
+
+  async function choose(name) {
+    chosen = name;
+    list.mark(name);
+    tell();
+    await read.now().catch(failed);
+    lab.say(`${title.textContent}. ${state.textContent}`);
+  }
+
+  function tell() {
+    const entry = list.entry(chosen);
+    put(title, entry.title);
+    const before = state.textContent;
+    put(state, standing(entry, lab.dom.duration));
+    if (entry.ended && before && !before.startsWith("Finished") && state.dataset.study === entry.name) lab.say(`${entry.title}: finished`);
+    state.dataset.study = entry.name;
+  }
+
+  function failed(error) {
+    if (error.name === "Unreachable" || error.name === "AbortError") return; // the state line says so
+    trouble.hidden = false;
+    put(trouble, h("p", {}, error.message));
+  }
+
+  /** Asks again once nothing has come for a while: whoever trained may have been stopped. */
+  function wait(running) {
+    clearTimeout(quiet);
+    if (running) quiet = setTimeout(() => read.soon(), QUIET);
+  }
+
+  function heard(message) {
+    newest = message.stored;
+    if (message.pace) read.pace(message.pace);
+    for (const record of message.records ?? []) {
+      list.record(record);
+      table.record(record);
+    }
+    if (chosen !== null && !full.hidden) tell();
+    if (visible) read.soon();
+  }
+
+  read.failed = failed;
+  await everything().catch(failed);
+  return {
+    show() {
+      visible = true;
+      read.soon();
+    },
+    hide() {
+      visible = false;
+    },
+    event(message) {
+      if (message.topic === "hello" || message.topic === "records") heard(message);
+    },
+  };
+}
+
+function nothing(h) {
+  return h(
+    "div",
+    { class: "nothing", hidden: true },
+    h("h2", {}, "Nothing has been trained yet"),
+    h("p", { class: "lead" }, "Every run of the store shows here: its curves while it trains, and afterwards."),
+    h("p", {}, "Train a first network in ", h("a", { href: "#play" }, "Play"), ", or a study in a terminal:"),
+    h("pre", {}, h("code", {}, "shoal run how_wide.py")),
+  );
+}
+
+/** Reads at most once in so many seconds, one reading at a time; `now` does not wait for its turn. */
+function paced(act) {
+  let least = 1000;
+  let latest = -Infinity;
+  let timer = 0;
+  let busy = null;
+  let wanted = false;
+  const reader = { soon, now, pace: (seconds) => (least = 1000 * seconds), failed: () => {} };
+
+  function soon() {
+    wanted = true;
+    if (busy || timer) return;
+    timer = setTimeout(() => now().catch((error) => reader.failed(error)), Math.max(0, latest + least - performance.now()));
+  }
+
+  async function now() {
+    clearTimeout(timer);
+    timer = 0;
+    wanted = false;
+    await busy?.catch(() => {});
+    latest = performance.now();
+    busy = act();
+    try {
+      await busy;
+    } finally {
+      busy = null;
+      if (wanted) soon();
+    }
+  }
+  return reader;
+}

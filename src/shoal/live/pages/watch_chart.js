@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// A study's curves: what to show, the chart, its caption, and the same numbers as a table for whoever reads it
+// without a pointer. It draws what the server composed.
+
+/** The figure with its controls; `changed()` is called when something else is to be shown. */
+export function curves(lab, changed) {
+  const { h, put, field } = lab.dom;
+  const metric = h("select", { name: "metric" });
+  const by = h("select", { name: "by" });
+  const x = h("select", { name: "x" });
+  const smooth = h("select", { name: "smooth" });
+  const logX = h("input", { type: "checkbox", name: "log_x" });
+  const logY = h("input", { type: "checkbox", name: "log_y" });
+  const controls = h(
+    "div",
+    { class: "controls" },
+    field("Show", metric),
+    field("A line for each", by),
+    field("Horizontal axis", x),
+    field("Smoothing", smooth),
+    h("fieldset", { class: "field" }, h("legend", {}, "Log scale"), tick(h, logX, "horizontal"), tick(h, logY, "vertical")),
+  );
+  const plot = h("div", { class: "plot", tabindex: "0", role: "group", "aria-label": "Curves" });
+  const caption = h("figcaption", { class: "caption" });
+  const numbers = h("details", { class: "numbers" }, h("summary", {}, "Numbers"));
+  const element = h("section", { class: "curves", "aria-label": "Curves" });
+  put(element, controls, h("figure", { class: "figure" }, plot, caption, numbers));
+
+  let study = null;
+  let turn = 0;
+  let width = 0;
+  let answer = null;
+  let drawn = "";
+  for (const control of [metric, by, x, smooth, logX, logY]) control.addEventListener("change", changed);
+  numbers.addEventListener("toggle", () => tabulate());
+
+  async function read(name) {
+    const mine = ++turn;
+    await offer(name);
+    if (mine !== turn) return Infinity;
+    width = room();
+    const given = await lab.api.get("/api/watch/chart", { ...asked(), study: name, width });
+    if (mine !== turn) return Infinity; // something else was asked for meanwhile
+    answer = given;
+    put(caption, given.caption);
+    numbers.hidden = given.numbers.rows.length === 0;
+    tabulate();
+    await draw(given);
+    return given.stored;
+  }
+
+  async function draw({ chart, caption: words }) {
+    const text = JSON.stringify(chart);
+    if (text === drawn) return;
+    drawn = text;
+    plot.hidden = chart === null;
+    if (chart === null) lab.chart.clear(plot);
+    else await lab.chart.draw(plot, chart, { title: "Curves", description: words });
+  }
+
+  function asked() {
+    const boxes = { log_x: logX.checked || null, log_y: logY.checked || null };
+    return { metric: metric.value, by: by.value, x: x.value, smooth: smooth.value, ...boxes };
+  }
+
+  /** What there is to choose from; what was chosen stays where it can. */
+  async function offer(name) {
+    const choices = await lab.api.get("/api/watch/choices", { study: name });
+    const same = study === name;
+    study = name;
+    fill(h, put, metric, choices.metrics, true);
+    fill(h, put, by, choices.by, same);
+    fill(h, put, x, choices.x, true);
+    const factors = choices.smooth.map((one) => ({ key: String(one), title: one ? `factor ${one}` : "none" }));
+    fill(h, put, smooth, factors, true);
+  }
+
+  function tabulate() {
+    if (numbers.open && answer) put(numbers, h("summary", {}, "Numbers"), table(h, answer.numbers));
+  }
+
+  const room = () => Math.min(Math.max(20 * Math.floor(element.clientWidth / 20), 240), 920);
+  return { element, read, resized: () => width && room() !== width && changed() };
+}
+
+function tick(h, box, words) {
+  return h("label", { class: "tick" }, box, words);
+}
+
+function fill(h, put, select, options, keep) {
+  const now = [...select.options].map((one) => `${one.value} ${one.textContent}`).join();
+  if (now === options.map((one) => `${one.key} ${one.title}`).join()) return;
+  const before = select.value;
+  put(select, options.map((one) => h("option", { value: one.key }, one.title)));
+  if (keep && options.some((one) => one.key === before)) select.value = before;
+}
+
+function table(h, { columns, rows }) {
+  const numeric = (place) => place > 0 && "n";
+  const head = columns.map((title, place) => h("th", { scope: "col", class: numeric(place) }, title));
+  const body = rows.map(([first, ...rest]) =>
+    h("tr", {}, h("th", { scope: "row" }, first), rest.map((cell) => h("td", { class: "n" }, cell))),
+  );
+  const inside = h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body));
+  return h("div", { class: "tabular", tabindex: "0", role: "group", "aria-label": "Numbers of the chart" }, inside);
+}

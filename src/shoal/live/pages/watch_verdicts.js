@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a study's runs say about its claims so far, in the report's words and marks. Hidden where no claim is known.
+
+/** The list of verdicts. */
+export function verdicts(lab) {
+  const { h, put } = lab.dom;
+  const title = h("h3", {});
+  const list = h("ul", { class: "verdicts" });
+  const element = h("section", { class: "said", "aria-label": "Verdicts", hidden: true }, title, list);
+  let study = null;
+  let turn = 0;
+
+  async function read(name) {
+    const mine = ++turn;
+    if (name !== study) element.hidden = true;
+    study = name;
+    const answer = await lab.api.get("/api/watch/verdicts", { study: name });
+    if (mine !== turn) return Infinity;
+    element.hidden = answer.verdicts.length === 0;
+    put(title, answer.verdicts.some((one) => one.so_far) ? "Verdicts so far" : "Verdicts");
+    put(list, answer.verdicts.map((one) => told(h, one)));
+    return answer.stored;
+  }
+
+  return { element, read };
+}
+
+function told(h, one) {
+  const mark = h("span", { class: "sign", "aria-hidden": "true" }, one.mark);
+  const word = h("strong", {}, one.word, one.so_far && ", so far");
+  const head = h("p", { class: "ruling" }, mark, word, " ", one.number && h("span", { class: "number" }, one.number));
+  const claim = h("p", { class: "claim" }, h("span", { class: "id" }, one.id), " ", h("q", {}, one.claim));
+  return h("li", { class: one.kind.replaceAll(" ", "-") }, head, claim, h("p", { class: "because" }, one.sentence));
+}

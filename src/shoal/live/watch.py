@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The room Watch: what it answers. Everything is read from the store, and computed at most as often as a page asks.
+
+A study is looked up by its name among those the store knows; nothing is trained, written or opened by a name.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shoal.errors import UsageError
+from shoal.live.app import NotFound, answer
+from shoal.live.lab import Lab
+from shoal.live.watching import charts, tables
+from shoal.live.watching.captions import AXES, METRICS
+from shoal.live.watching.gathering import Gathered, gather
+from shoal.live.watching.grouping import choices as groupings
+from shoal.live.watching.memo import Memo
+from shoal.live.watching.overview import Standing
+from shoal.live.watching.overview import overview as told
+from shoal.live.watching.pulse import Pulse
+from shoal.live.watching.verdicts import verdicts as judged
+
+T = TypeVar("T")
+SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95)
+"""Factors to choose from."""
+
+
+class StudyAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A study, by its name; "" for the runs of none."""
+
+    study: str = ""
+
+
+class Room:
+    """What the routes share: one for a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.memo = Memo(lab.changed, lambda: lab.hub.pace)
+        self.pulse = Pulse()
+
+    def standings(self) -> tuple[Gathered, dict[str, Standing]]:
+        """Everything in the store, study by study."""
+        return self.memo.get("standings", self._gather)
+
+    def _gather(self) -> tuple[Gathered, dict[str, Standing]]:
+        stored = self.lab.changed()  # before reading: what comes meanwhile is newer
+        gathered = gather(self.lab.reader(), self.lab.engine.name, stored)
+        standings = {name: Standing(study) for name, study in gathered.studies.items()}
+        self.pulse.look({name: standing.seconds for name, standing in standings.items()})
+        return gathered, standings
+
+    def study(self, name: str) -> tuple[int, Standing]:
+        """A study as it stands, and how new that is.
+
+        Raises:
+            NotFound: the store knows none of this name.
+        """
+        gathered, standings = self.standings()
+        if name not in standings:
+            raise NotFound(f"The store has no study {name!r}. It has {', '.join(map(repr, standings)) or 'none yet'}.")
+        return gathered.stored, standings[name]
+
+    def overview(self) -> dict[str, Any]:
+        gathered, standings = self.standings()
+        return told(standings.values(), gathered, self.pulse)
+
+    def table(self, asked: tables.Asked) -> dict[str, Any]:
+        stored, standing = self.study(asked.study)
+        trains = self.pulse.trains(asked.study, standing.epoch)
+        return {"stored": stored, **tables.table(asked, standing.study, trains)}
+
+    def chart(self, asked: charts.Asked) -> dict[str, Any]:
+        def draw() -> dict[str, Any]:
+            stored, standing = self.study(asked.study)
+            return {"stored": stored, **charts.chart(asked, standing.study, self.lab.reader())}
+
+        return self.memo.get(asked, draw)
+
+    def verdicts(self, name: str) -> dict[str, Any]:
+        return self.memo.get(("verdicts", name), lambda: self._verdicts(name))
+
+    def _verdicts(self, name: str) -> dict[str, Any]:
+        stored, standing = self.study(name)
+        study = next((study for study in self.lab.studies if study.name == name and study.claims), None)
+        rows = []
+        if study is not None:
+            data = {point.config.data: self.lab.dataset(point.config.data) for point in study.points}
+            rows = judged(study, standing.study, self.lab.reader(), data, self.lab.engine)
+        return {"stored": stored, "verdicts": rows}
+
+
+# ---- routes ---------------------------------------------------------------------------------------------
+
+
+def overview(request: Request) -> Response:
+    """Every study, how far it has come, and all together."""
+    return answer(_room(request).overview())
+
+
+def table(request: Request) -> Response:
+    """A page of a study's runs."""
+    return answer(_room(request).table(_asked(request, tables.Asked)))
+
+
+def choices(request: Request) -> Response:
+    """What a study's chart can show."""
+    _, standing = _room(request).study(_asked(request, StudyAsked).study)
+    return answer(
+        {
+            "by": groupings(standing.study),
+            "metrics": [{"key": key, "title": title} for key, title in METRICS.items()],
+            "x": [{"key": key, "title": title} for key, title in AXES.items()],
+            "smooth": SMOOTHING,
+        }
+    )
+
+
+def chart(request: Request) -> Response:
+    """A study's curves."""
+    return answer(_room(request).chart(_asked(request, charts.Asked)))
+
+
+def verdicts(request: Request) -> Response:
+    """What a study's runs say so far; nothing where its claims are not known."""
+    return answer(_room(request).verdicts(_asked(request, StudyAsked).study))
+
+
+def _room(request: Request) -> Room:
+    state = request.app.state
+    if not hasattr(state, "watch"):
+        state.watch = Room(state.lab)
+    room: Room = state.watch
+    return room
+
+
+def _asked(request: Request, kind: type[T]) -> T:
+    """The query as a struct of this kind.
+
+    Raises:
+        UsageError: a name or a value that it does not have.
+    """
+    try:
+        return msgspec.convert(dict(request.query_params), kind, strict=False)
+    except msgspec.ValidationError as reason:
+        raise UsageError(f"{request.url.path} cannot answer this: {reason}.") from None
+
+
+ROUTES = (
+    Route("/api/watch/overview", overview, methods=["GET"]),
+    Route("/api/watch/table", table, methods=["GET"]),
+    Route("/api/watch/choices", choices, methods=["GET"]),
+    Route("/api/watch/chart", chart, methods=["GET"]),
+    Route("/api/watch/verdicts", verdicts, methods=["GET"]),
+)

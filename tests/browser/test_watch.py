@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The room Watch in a real browser, as a person uses it: from an empty store to a study that trains, and back."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shoal.models import softmax_regression
+from shoal.optimizers import SGD
+from shoal.results import on_data
+from shoal.runner import Demand, train
+from shoal.store import Store
+from shoal.study import Config, Grid, Study
+
+SCRIPT = "<img src=x onerror=alert(1)>"
+
+
+def study(epochs: int = 4, seeds: range = range(3)) -> Study:
+    def config(lr: float) -> Config:
+        return Config(
+            data="fashion-mnist", model=softmax_regression(), optimizer=SGD(lr=lr), batch_size=64, epochs=epochs
+        )
+
+    return Study("how-fast", config, Grid(lr=[0.05, 0.5]), seeds=seeds, label=lambda lr: f"{SCRIPT} {lr}")
+
+
+@pytest.fixture
+def grow(lab: Any) -> Any:
+    """Trains in the lab's store as another process would."""
+
+    def grow(asked: Study) -> None:
+        real = on_data(asked, lab.datasets())
+        with Store.open(lab.store_path, write=True) as writer:
+            train(Demand.of([real]), lab.engine, {one.name: one for one in lab.datasets().values()}, writer)
+
+    return grow
+
+
+def opened(page: Page, lab_url: str) -> Page:
+    page.goto(lab_url + "#watch")
+    return page
+
+
+def test_an_empty_store_says_how_to_begin_and_fills_by_itself(page: Page, lab_url: str, lab: Any, grow: Any) -> None:
+    opened(page, lab_url)
+    expect(page.get_by_role("heading", name="Nothing has been trained yet")).to_be_visible()
+    expect(page.locator("#watch").get_by_role("link", name="Play")).to_be_visible()
+    grow(study())
+    room = page.locator("#watch")
+    expect(room.get_by_role("heading", name="How fast")).to_be_visible()
+    expect(room.locator(".standing")).to_contain_text("Finished: 6 runs, 24 epochs.")
+    expect(room.locator("figure svg")).to_be_visible()
+    expect(room.locator(".caption")).to_contain_text("n = 3 seeds")
+
+
+def test_curves_change_with_what_is_chosen_and_have_their_numbers_as_a_table(page: Page, lab_url: str) -> None:
+    room = opened(page, lab_url).locator("#watch")
+    expect(room.locator(".caption")).to_contain_text("Validation loss by epoch")
+    room.get_by_label("Show").select_option("validation_accuracy")
+    room.get_by_label("A line for each").select_option("lr")
+    room.get_by_label("Horizontal axis").select_option("seconds")
+    room.get_by_label("Smoothing").select_option("0.5")
+    room.get_by_label("vertical").check()
+    expect(room.locator(".caption")).to_contain_text("Validation accuracy by seconds, a line for each lr.")
+    expect(room.locator(".caption")).to_contain_text("0.5 of the point before")
+    expect(room.locator("figure svg")).to_contain_text("validation accuracy, smoothed, log scale")
+    room.get_by_text("Numbers", exact=True).click()
+    expect(room.get_by_role("group", name="Numbers of the chart").get_by_role("row")).to_have_count(11)
+
+
+def test_pointing_at_a_curve_tells_exact_values_with_n(page: Page, lab_url: str) -> None:
+    room = opened(page, lab_url).locator("#watch")
+    plane = room.locator("figure svg")
+    expect(plane).to_be_visible()
+    box = plane.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
+    page.mouse.move(box["x"] + box["width"] * 0.42, box["y"] + box["height"] * 0.52)
+    tip = page.locator(".tip")
+    expect(tip).to_be_visible()
+    for word in ("series", "epoch", "mean", "95% interval", "seeds"):
+        expect(tip).to_contain_text(word)
+
+
+def test_runs_are_sorted_by_any_column_from_the_keyboard(page: Page, lab_url: str) -> None:
+    room = opened(page, lab_url).locator("#watch")
+    heading = room.get_by_role("columnheader", name="validation accuracy")
+    heading.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    cells = room.locator(".runs tbody tr td:nth-last-child(2)")
+    expect(cells).to_have_count(6)
+    values = [float(text) for text in cells.all_text_contents()]
+    assert values == sorted(values, reverse=True)
+    expect(heading.get_by_role("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    expect(room.locator(".runs .differs").first).to_be_visible()
+    expect(room.locator("[data-status=finished]").first).to_contain_text("●finished")
+
+
+def test_rows_and_meters_move_while_another_process_trains(page: Page, lab_url: str, grow: Any) -> None:
+    room = opened(page, lab_url).locator("#watch")
+    expect(room.locator(".standing")).to_contain_text("Finished: 6 runs")
+    grow(study(seeds=range(4)))
+    expect(room.locator(".standing")).to_contain_text("Finished: 8 runs, 32 epochs.")
+    expect(room.locator(".caption")).to_contain_text("n = 4 seeds")
+    expect(room.locator(".runs tbody tr")).to_have_count(8)
+
+
+def test_names_are_shown_and_never_run(page: Page, lab_url: str) -> None:
+    room = opened(page, lab_url).locator("#watch")
+    expect(room.locator("figure svg")).to_contain_text("<img src=x")
+    assert room.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_window_in_both_schemes(page: Page, lab_url: str, width: int, scheme: Any, tmp_path: Path) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, lab_url)
+    expect(page.locator("#watch figure svg")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert re.findall(r"\d+", ground)[0] == ("254" if scheme == "light" else "22")
+    fill = page.locator("#watch figure svg > rect, #watch figure svg .background").first.get_attribute("fill")
+    assert fill in (None, "#fefdfb" if scheme == "light" else "#16181b")

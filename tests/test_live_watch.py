@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The room Watch, asked as a page asks: how studies stand, their table, what it refuses; and what it keeps."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from fakes import MODEL, tiny_config, tiny_study
+from shoal.analysis.claims import Claim
+from shoal.live.watch import Room
+from shoal.live.watching.fields import flat, told_apart
+from shoal.live.watching.memo import Memo
+from shoal.live.watching.pulse import Pulse
+from shoal.models import softmax_regression
+from shoal.optimizers import SGD, Adam
+from shoal.store import Store
+from shoal.study import Config, Grid, Run, Study
+from watched import Watching, ask, put
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "shoal.db"
+
+
+@pytest.fixture
+def writer(path):
+    with Store.open(path, write=True) as store:
+        yield store
+
+
+@pytest.fixture
+def watch(path):
+    """The room over the store, with these studies' claims known."""
+    opened = []
+
+    def watch(*studies):
+        opened.append(Watching(path, *studies))
+        return opened[-1]
+
+    yield watch
+    for one in opened:
+        one.lab.close()
+
+
+def part(writer):
+    """A study of six runs of three epochs: two finished, one diverged, one on its way, two to come."""
+    study = tiny_study()
+    slow, fast = (point.config for point in study.points)
+    ask(writer, study)
+    put(writer, Run(slow, 0), [0.9, 0.8, 0.7, 0.6])
+    put(writer, Run(slow, 1), [0.9, 0.7, 0.6, 0.5])
+    put(writer, Run(fast, 0), [0.9, 0.5], diverged=True)
+    put(writer, Run(fast, 1), [0.9, 0.4])
+    return study
+
+
+def column(table, key):
+    place = next(place for place, one in enumerate(table["columns"]) if one["key"] == key)
+    return [row["cells"][place] for row in table["rows"]]
+
+
+# ---- how studies stand ----------------------------------------------------------------------------------
+
+
+def test_an_empty_store_has_no_studies(watch):
+    found = watch()("overview")
+    assert found["studies"] == []
+    assert found["totals"]["runs"] == 0
+
+
+def test_a_study_counts_what_it_asks_for(writer, watch):
+    part(writer)
+    (found,) = watch()("overview")["studies"]
+    assert (found["name"], found["title"]) == ("rates", "Rates")
+    counts = {name: found[name] for name in ("runs", "finished", "diverged", "unfinished", "waiting")}
+    assert counts == {"runs": 6, "finished": 2, "diverged": 1, "unfinished": 1, "waiting": 2}
+    assert found["epochs"] == [3 + 3 + 3 + 1, 18]
+    assert found["running"] == 0, "nobody was seen to train"
+    assert found["left"] is None
+    assert [one[1:] for one in found["open"]] == [[1, 3]]
+
+
+def test_runs_of_no_study_come_last_under_their_own_title(writer, watch):
+    put(writer, Run(tiny_config(lr=0.3), 0), [0.9])
+    part(writer)
+    studies = watch()("overview")["studies"]
+    assert [one["title"] for one in studies] == ["Rates", "Other runs"]
+    assert studies[1]["runs"] == 1
+
+
+def test_a_run_of_two_studies_is_counted_in_both_at_the_length_each_asks_for(writer, watch):
+    short, long = tiny_study("short", epochs=2, seeds=[0]), tiny_study("long", epochs=4, seeds=[0])
+    ask(writer, short, long)
+    put(writer, Run(long.points[0].config, 0), [0.9, 0.8, 0.7, 0.6])
+    room = watch()
+    standing = {one["name"]: (one["finished"], one["unfinished"]) for one in room("overview")["studies"]}
+    assert standing == {"short": (1, 0), "long": (0, 1)}
+    cut = room("table", study="short")
+    assert column(cut, "epochs")[0] == [2, 2]
+    assert column(cut, "validation_loss")[0] == 0.7, "what the run had after the epochs asked for"
+    assert column(cut, "seconds")[0] == 4.0
+    assert column(room("table", study="long"), "validation_loss")[0] == 0.6
+
+
+def test_a_run_that_diverged_later_than_asked_for_is_finished(writer, watch):
+    short, long = tiny_study("short", epochs=1, seeds=[0]), tiny_study("long", epochs=4, seeds=[0])
+    ask(writer, short, long)
+    put(writer, Run(long.points[0].config, 0), [0.9, 0.8], diverged=True)
+    standing = {one["name"]: (one["finished"], one["diverged"]) for one in watch()("overview")["studies"]}
+    assert standing == {"short": (1, 0), "long": (0, 1)}
+
+
+def test_of_two_engines_that_trained_a_run_the_labs_own_stands_for_it(writer, watch):
+    study = tiny_study(seeds=[0])
+    ask(writer, study)
+    run = Run(study.points[0].config, 0)
+    put(writer, run, [0.9, 0.1], engine="another")
+    put(writer, run, [0.9, 0.8])
+    room = watch()
+    assert column(room("table", study="rates"), "validation_loss")[0] == 0.8
+    assert column(room("table", study=""), "validation_loss") == [0.1]
+
+
+# ---- the table ------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_a_row_for_every_run_asked_for_and_a_column_for_what_differs(writer, watch):
+    part(writer)
+    table = watch()("table", study="rates")
+    assert [one["key"] for one in table["columns"]][:4] == ["status", "field.lr", "seed", "epochs"]
+    assert column(table, "field.lr") == [0.1, 0.1, 0.1, 0.5, 0.5, 0.5]
+    assert column(table, "status") == ["finished", "finished", "waiting", "diverged", "unfinished", "waiting"]
+    assert column(table, "validation_loss") == [0.6, 0.5, None, None, 0.4, None]
+    assert [row["run"] is None for row in table["rows"]] == [False, False, True, False, False, True]
+    shared = dict(table["shared"])
+    assert shared["batch size"] == "4"
+    assert shared["optimizer"] == "SGD"
+    assert shared["momentum"] == "0.5"
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_what_has_no_value_is_sorted_last_whichever_way_round(writer, watch, descending):
+    part(writer)
+    table = watch()("table", study="rates", sort="validation_loss", descending=descending)
+    assert column(table, "validation_loss") == [*sorted([0.6, 0.5, 0.4], reverse=descending), None, None, None]
+
+
+def test_a_table_of_many_runs_comes_in_pages(writer, watch):
+    study = tiny_study(seeds=range(150), epochs=1)
+    ask(writer, study)
+    room = watch()
+    first, second = (room("table", study="rates", sort="seed", offset=offset) for offset in (0, 200))
+    assert (len(first["rows"]), len(second["rows"]), first["total"]) == (200, 100, 300)
+    assert column(first, "seed") + column(second, "seed") == [seed for seed in range(150) for _ in range(2)]
+
+
+# ---- what is refused ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["table", "chart", "choices", "verdicts"])
+def test_an_unknown_study_is_not_found_in_words(writer, watch, what):
+    part(writer)
+    assert "'rates'" in watch()(what, status=404, study="../../etc/passwd")["error"]
+
+
+@pytest.mark.parametrize(
+    ("what", "query", "words"),
+    [
+        ("table", {"sort": "nothing"}, "no such column"),
+        ("table", {"offset": -1}, "offset"),
+        ("table", {"page": 1}, "page"),
+        ("chart", {"by": "seed"}, "cannot be grouped so"),
+        ("chart", {"metric": "seed"}, "metric"),
+        ("chart", {"smooth": 1}, "smooth"),
+        ("chart", {"width": 10**9}, "width"),
+        ("chart", {"x": "hours"}, "hours"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(writer, watch, what, query, words):
+    part(writer)
+    assert words in watch()(what, status=400, study="rates", **query)["error"]
+
+
+# ---- verdicts -------------------------------------------------------------------------------------------
+
+
+def test_verdicts_are_those_of_the_runs_so_far_in_the_reports_words(writer, watch):
+    claim = Claim(
+        "1", "Faster is better.", measure="loss", a={"lr": 0.5}, b={"lr": 0.1}, direction="below", margin="5%"
+    )
+    study = replace(tiny_study(seeds=range(8)), claims=[claim])
+    ask(writer, study)
+    for seed in range(6):
+        slow, fast = (point.config for point in study.points)
+        put(writer, Run(slow, seed), [0.9, 0.8, 0.7, 0.60 + seed / 1000])
+        put(writer, Run(fast, seed), [0.9, 0.8, 0.7, 0.30 + seed / 1000])
+    (found,) = watch(study)("verdicts", study="rates")["verdicts"]
+    assert (found["id"], found["claim"], found["mark"], found["word"]) == ("1", "Faster is better.", "✓", "Supported")
+    assert (found["n"], found["so_far"]) == (6, True)
+    assert found["sentence"].startswith("So far supported by 6 seeds")
+
+
+def test_a_study_whose_claims_nobody_knows_has_no_verdicts(writer, watch):
+    part(writer)
+    assert watch()("verdicts", study="rates")["verdicts"] == []
+
+
+# ---- what is kept, and for how long ---------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_an_answer_is_computed_again_only_when_the_store_is_newer_and_the_pace_allows():
+    clock, versions, computed = Clock(), [1], []
+    memo = Memo(lambda: versions[-1], lambda: 1.0, clock)
+
+    def compute():
+        computed.append(versions[-1])
+        return versions[-1]
+
+    assert [memo.get("a", compute) for _ in range(3)] == [1, 1, 1]
+    versions.append(2)
+    assert memo.get("a", compute) == 1, "too soon"
+    clock.now = 1.0
+    assert memo.get("a", compute) == 2
+    assert computed == [1, 2]
+
+
+def test_what_is_dear_to_compute_is_computed_seldom():
+    clock, versions = Clock(), [1]
+    memo = Memo(lambda: versions[-1], lambda: 1.0, clock)
+
+    def compute():
+        clock.now += 1.0
+        return versions[-1]
+
+    memo.get("a", compute)
+    versions.append(2)
+    clock.now = 15.0
+    assert memo.get("a", compute) == 1
+    clock.now = 21.1
+    assert memo.get("a", compute) == 2
+
+
+def test_a_room_reads_the_store_again_when_there_is_something_new(writer, watch):
+    study = part(writer)
+    watching, clock = watch(), Clock()
+    room = Room(watching.lab)
+    room.memo = Memo(watching.lab.changed, lambda: 1.0, clock)
+    assert room.overview()["studies"][0]["finished"] == 2
+    put(writer, Run(study.points[0].config, 2), [0.9, 0.8, 0.7, 0.6])
+    watching.newer()
+    assert room.overview()["studies"][0]["finished"] == 2
+    clock.now = 1.0
+    assert room.overview()["studies"][0]["finished"] == 3
+
+
+def test_training_is_told_by_how_seconds_grow_and_forgotten_after_a_while():
+    clock = Clock()
+    pulse = Pulse(clock)
+    pulse.look({"a": 10.0})
+    assert not pulse.trains("a"), "what was there before is not training"
+    clock.now = 2.0
+    pulse.look({"a": 14.0})
+    assert pulse.trains("a")
+    assert pulse.speed("a") == 2.0, "two runs at once"
+    clock.now = 20.0
+    assert not pulse.trains("a")
+    assert pulse.trains("a", epoch=10.0), "epochs that are long are waited for"
+
+
+# ---- configurations as fields ---------------------------------------------------------------------------
+
+
+def test_a_flat_configuration_has_what_is_left_out_as_its_default():
+    config = Config(data="dots", model=MODEL, optimizer=Adam(lr=0.01), epochs=2)
+    found = flat(msgspec.to_builtins(config))
+    assert found["optimizer"] == "Adam"
+    assert found["optimizer.lr"] == 0.01
+    assert found["optimizer.weight_decay"] == 0.0
+    assert found["batch_size"] == 256
+    assert found["init"] == "Xavier uniform"
+    assert found["early_stopping"] is None
+
+
+def test_models_that_differ_under_one_name_are_told_apart():
+    one = softmax_regression(classes=2, input_shape=(1, 2, 2))
+    other = softmax_regression(classes=3, input_shape=(1, 2, 2)).replace(name=one.name)
+    configs = [msgspec.to_builtins(Config(data="dots", model=m, optimizer=SGD(lr=1), epochs=1)) for m in (one, other)]
+    first, second = told_apart(configs)
+    assert first["model"] != second["model"]
+    assert first["model"].startswith(one.name)
+
+
+def test_a_field_that_says_what_the_grid_says_already_is_not_offered_twice(writer, watch):
+    def config(lr, size):
+        return tiny_config(lr).replace(batch_size=size)
+
+    study = Study("two", config, Grid(lr=[0.1, 0.5], size=[2, 4]), seeds=[0])
+    ask(writer, study)
+    for point in study.points:
+        put(writer, Run(point.config, 0), [0.9, 0.8])
+    choices = watch()("choices", study="two")
+    assert [one["key"] for one in choices["by"]] == ["config", "lr", "size"]
