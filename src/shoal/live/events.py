@@ -89,7 +89,7 @@ class Hub:
 
     @property
     def pause(self) -> float:
-        """Seconds between messages of one kind: more with many watchers, so that telling them takes little of a core."""
+        """Seconds between messages of one kind: more with many watchers, so that telling them costs little."""
         return min(0.4, max(PAUSE, self.watchers * 0.0015))
 
     @property

@@ -7,6 +7,7 @@ A page asks them again and again of ten thousand runs: each is one query, and co
 import functools
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -46,15 +47,17 @@ class Overview(Reading):
                     FROM run JOIN epoch ON run.id = epoch.run
                     WHERE epoch = (SELECT max(epoch) FROM epoch WHERE run = run.id) AND run.id > ? ORDER BY run.id"""
         decode = functools.cache(msgspec.json.decode)
-        found = []
-        for id, trajectory, engine, seed, text, epoch, diverged_at, created, *metrics, seconds in self._all(
-            query, after
-        ):
-            config = decode(text)
-            early = diverged_at is None and epoch < config["epochs"] and self._stopped(id, text)
-            of_run = (id, trajectory, engine, seed, config, config["epochs"], epoch, diverged_at, created)
-            found.append(RunRow(*of_run, *map(rows.number, metrics), seconds, early))
-        return found
+        return [self._row(row, decode(row[4])) for row in self._all(query, after)]
+
+    def _row(self, row: tuple[Any, ...], config: dict[str, Any]) -> RunRow:
+        id, trajectory, engine, seed, text, epoch, diverged_at, created, *metrics, seconds = row
+        asked: int = config["epochs"]
+        early = diverged_at is None and epoch < asked and self._stopped(id, text)
+        loss, accuracy, validation_loss, validation_accuracy = map(rows.number, metrics)
+        return RunRow(
+            *(id, trajectory, engine, seed, config, asked, epoch, diverged_at, created),
+            *(loss, accuracy, validation_loss, validation_accuracy, seconds, early),
+        )
 
     def curves(self, ids: Iterable[int], metric: str) -> dict[int, np.ndarray]:
         """One of `METRICS` of many runs: number to float64 (epochs + 1,), NaN where there is no value.
@@ -100,7 +103,7 @@ class Overview(Reading):
                     FROM epoch JOIN run ON run.id = epoch.run
                     WHERE epoch.rowid > ? AND epoch.rowid <= ? ORDER BY epoch.rowid LIMIT ?"""
         found = self._all(query, mark, newest, limit)
-        return [NewRecord(*row[:4], *map(rows.number, row[4:9]), row[9]) for row in found], newest
+        return [_new_record(*row) for row in found], newest
 
     # ---- studies --------------------------------------------------------------------------------------
 
@@ -115,3 +118,11 @@ class Overview(Reading):
             points.setdefault(name, []).append(point)
             times.setdefault(name, []).append(asked)
         return [StoredStudy(name, tuple(of_it), max(times[name])) for name, of_it in points.items()]
+
+
+def _new_record(run: int, epoch: int, epochs: int, seed: int, *rest: Any) -> NewRecord:
+    *metrics, diverged_at = rest
+    loss, accuracy, validation_loss, validation_accuracy, seconds = map(rows.number, metrics)
+    return NewRecord(
+        run, epoch, epochs, seed, loss, accuracy, validation_loss, validation_accuracy, seconds, diverged_at
+    )
