@@ -50,7 +50,7 @@ def test_a_chart_is_drawn_without_eval_and_has_a_name(shell: Page) -> None:
     expect(drawing).to_have_attribute("role", "img")
     expect(shell.get_by_role("img", name="Loss. It falls.")).to_be_visible()
     assert {theme.light("blue"), theme.light("vermillion")} <= set(shell.evaluate(SHADES))
-    assert {"slow", "fast"} <= set(drawing.locator("text").all_inner_texts())
+    assert {"slow", "fast"} <= set(drawing.locator("text").all_text_contents())
 
 
 def test_a_chart_follows_the_colour_scheme(shell: Page) -> None:
@@ -73,7 +73,7 @@ def test_drawing_again_leaves_one_chart_the_last(shell: Page) -> None:
         [curves("first"), curves("second"), curves("third")],
     )
     expect(shell.locator("#here svg")).to_have_count(1)
-    words = set(shell.locator("#here svg text").all_inner_texts())
+    words = set(shell.locator("#here svg text").all_text_contents())
     assert "third" in words
     assert not {"first", "second"} & words
 
