@@ -12,7 +12,7 @@ from shoal.data import Dataset
 from shoal.errors import UsageError
 from shoal.live.asks_fields import DEFAULTS
 from shoal.live.asks_settings import Ask, ModelSetting, OptimizerSetting, Setting
-from shoal.live.asks_words import labels
+from shoal.live.asks_words import DECAYS, labels
 from shoal.losses import CrossEntropy
 from shoal.models import (
     ACTIVATIONS,
@@ -23,15 +23,14 @@ from shoal.models import (
     Dropout,
     Flatten,
     Init,
-    KaimingUniform,
     Layer,
     Linear,
     Model,
-    Normal,
-    PyTorchDefault,
-    XavierUniform,
+    kaiming_uniform,
     lenet,
     mlp,
+    normal,
+    pytorch_default,
     softmax_regression,
 )
 from shoal.optimizers import SGD, Adagrad, Adam, AdamW, Lion, Optimizer, RMSprop
@@ -42,11 +41,11 @@ NAME = "play"
 """What the study of every ask is called."""
 
 INITS: dict[str, Init] = {
-    "xavier": XavierUniform(),
-    "kaiming": KaimingUniform(),
-    "pytorch": PyTorchDefault(),
-    "normal": Normal(0.01),
+    "kaiming": kaiming_uniform(),
+    "pytorch": pytorch_default(),
+    "normal": normal(0.01),
 }
+"""Other than a config's own, `xavier_uniform`. What is the default is never said: a default that is said is hashed."""
 PLAIN: dict[str, Any] = {"rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "lion": Lion}
 """Optimizers of which nothing is chosen but learning rate and weight decay."""
 
@@ -62,7 +61,8 @@ def study(ask: Ask, data: Mapping[str, Dataset]) -> Study:
     Raises:
         UsageError: both settings say the same, no such data, or a network that does not fit its data.
     """
-    configs = {name: config(one, _dataset(one, data)) for name, one in zip(labels(ask.settings), ask.settings, strict=True)}
+    made = [config(one, _dataset(one, data)) for one in ask.settings]
+    configs = dict(zip(labels(ask.settings), made, strict=True))
     if len({one.hash for one in configs.values()}) < len(ask.settings):
         raise UsageError("Both settings say the same. Change one of them, or train one alone.")
     grid = Grid(setting=list(configs))
@@ -75,15 +75,16 @@ def config(setting: Setting, dataset: Dataset) -> Config:
     Raises:
         UsageError: the network does not fit the images, or what else Shoal's own checks refuse.
     """
+    given: dict[str, Any] = {"init": INITS[setting.init]} if setting.init in INITS else {}
     return Config(
         data=setting.data,
         model=_model(setting.model, dataset),
         optimizer=_optimizer(setting),
         epochs=setting.epochs,
         batch_size=setting.batch_size,
-        init=INITS[setting.init],
         standardize=setting.standardize,
         loss=CrossEntropy(form=setting.loss),  # type: ignore[arg-type]
+        **given,
     )
 
 
@@ -118,11 +119,14 @@ def _dressed(plain: Model, setting: ModelSetting) -> list[Layer]:
 
 
 def _optimizer(setting: Setting) -> Optimizer:
-    chosen, decay = setting.optimizer, setting.optimizer.weight_decay
+    chosen, given = setting.optimizer, {"lr": setting.lr}
+    if chosen.weight_decay != DECAYS.get(chosen.kind, 0.0):
+        given["weight_decay"] = chosen.weight_decay
     if chosen.kind in PLAIN:
-        return PLAIN[chosen.kind](lr=setting.lr, weight_decay=decay)  # type: ignore[no-any-return]
-    momentum = 0.0 if chosen.kind == "sgd" else chosen.momentum
-    return SGD(lr=setting.lr, momentum=momentum, nesterov=chosen.kind == "nesterov", weight_decay=decay)
+        return PLAIN[chosen.kind](**given)  # type: ignore[no-any-return]
+    if chosen.kind != "sgd":
+        given["momentum"] = chosen.momentum
+    return SGD(nesterov=chosen.kind == "nesterov", **given)
 
 
 # ---- how much it is -----------------------------------------------------------------------------------
@@ -171,8 +175,8 @@ def check_work(study: Study, data: Mapping[str, Dataset], threads: int) -> None:
         )
     if kept > MOST_KEPT:
         raise UsageError(
-            f"This would keep {size(kept)} of weights, and Play allows {size(MOST_KEPT)}. Use fewer seeds than {seeds}, "
-            f"or fewer hidden units."
+            f"This would keep {size(kept)} of weights, and Play allows {size(MOST_KEPT)}. Use fewer seeds than "
+            f"{seeds}, or fewer hidden units."
         )
 
 
@@ -205,13 +209,15 @@ def setting_of(stored: Config, asked: str, dataset: Dataset) -> Setting | None:
             lr=rule.lr,
             batch_size=stored.batch_size,
             epochs=stored.epochs,
-            init=next((name for name, init in INITS.items() if init == stored.init), ""),
+            init=next((name for name, init in INITS.items() if init == stored.init), DEFAULTS["init"]),
             standardize=stored.standardize,
             loss=stored.loss.form,
         )
-        return found if config(found, dataset).replace(data=stored.data).hash == stored.hash else None
+        made = config(found, dataset)
     except UsageError:
         return None
+    same = made.model.replace(name=stored.model.name) == stored.model
+    return found if same and made.replace(data=stored.data, model=stored.model) == stored else None
 
 
 def _model_setting(model: Model) -> ModelSetting:

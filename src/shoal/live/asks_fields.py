@@ -5,7 +5,6 @@ It knows no model and trains nothing; what a choice means is said in `asks.py`.
 """
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, Literal
 
 import msgspec
@@ -62,9 +61,8 @@ class Field(msgspec.Struct, frozen=True):
             self._check_number(width)
 
     def _check_number(self, value: Any) -> None:
-        least, most = self.least, self.most
-        assert least is not None and most is not None, f"{self.name} is a number without bounds"
-        if not (isfinite(value) and least <= value <= most):
+        least, most = self.least or 0, self.most or 0
+        if not least <= value <= most:
             raise UsageError(f"{self.name}={value!r} is out of range. Use {least:g} to {most:g}.")
 
 

@@ -6,7 +6,8 @@ It makes no config. Every word in the file is a number, a truth value, a string 
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -97,15 +98,26 @@ FREE = {
 }
 """What can be a parameter of the file's function: plain values."""
 INITS = {"kaiming": "kaiming_uniform()", "pytorch": "pytorch_default()", "normal": "normal(0.01)"}
+DECAYS = {"adamw": 0.01}
+"""Weight decay that an optimizer has unsaid, if it has any."""
 OPTIMIZERS = {"rmsprop": "RMSprop", "adagrad": "Adagrad", "adam": "Adam", "adamw": "AdamW", "lion": "Lion"}
-BENDS = {"relu": "ReLU", "leaky-relu": "LeakyReLU", "gelu": "GELU", "silu": "SiLU", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+BENDS = {
+    "relu": "ReLU",
+    "leaky-relu": "LeakyReLU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+}
 PUBLIC = (
     *("GELU", "SGD", "Adagrad", "Adam", "AdamW", "BatchNorm1d", "Claim", "Config", "CrossEntropy", "Dropout"),
     *("Flatten", "Grid", "LeakyReLU", "Linear", "Lion", "Model", "RMSprop", "ReLU", "SiLU", "Sigmoid", "Study", "Tanh"),
     *("kaiming_uniform", "lenet", "mlp", "normal", "pytorch_default", "softmax_regression"),
 )
 """What a file may import, in the order of its line."""
-OPENING = '''"""A study for Shoal: `shoal run` with this file's name trains what is missing, and says what came of it."""'''
+OPENING = (
+    '''"""A study for Shoal: `shoal run` with this file's name trains what is missing, and says what came of it."""'''
+)
 
 
 def python(ask: Ask, data: Mapping[str, Dataset]) -> str:
@@ -117,7 +129,7 @@ def python(ask: Ask, data: Mapping[str, Dataset]) -> str:
         data: by the name asked for; models are written to fit it.
     """
     said = [one.said() for one in ask.settings]
-    free = [name for name in _differing(said) if name in FREE] if len(said) > 1 else ["lr"]
+    free = [name for name in _differing(said) if name in FREE and _is_said(name, said)] if len(said) > 1 else ["lr"]
     bodies = {_config(one, data[one["data"]], free) for one in said}
     names = labels(ask.settings)
     if len(bodies) == 1:
@@ -184,7 +196,7 @@ def _config(said: Mapping[str, Any], dataset: Dataset, free: Collection[str]) ->
     def code(name: str) -> str:
         return _short(name) if name in free else _literal(name, said[name])
 
-    given = {"data": code("data"), "model": _model(said, dataset, free, code), "optimizer": _optimizer(said, free, code)}
+    given = {"data": code("data"), "model": _model(said, dataset, code), "optimizer": _optimizer(said, code)}
     given |= {"batch_size": code("batch_size"), "epochs": code("epochs")}
     if said["init"] in INITS:
         given["init"] = INITS[said["init"]]
@@ -195,16 +207,22 @@ def _config(said: Mapping[str, Any], dataset: Dataset, free: Collection[str]) ->
     return _call("Config", [f"{name}={value}" for name, value in given.items()])
 
 
-def _optimizer(said: Mapping[str, Any], free: Collection[str], code: Any) -> str:
+def _is_said(name: str, said: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether none of the settings has the default of a weight decay, which is not said: a default that is said is
+    hashed."""
+    return name != "optimizer.weight_decay" or all(one[name] != DECAYS.get(one["optimizer.kind"], 0.0) for one in said)
+
+
+def _optimizer(said: Mapping[str, Any], code: Callable[[str], str]) -> str:
     kind, given = said["optimizer.kind"], [f"lr={code('lr')}"]
     if "optimizer.momentum" in said:
         given += [f"momentum={code('optimizer.momentum')}", *["nesterov=True"] * (kind == "nesterov")]
-    if said["optimizer.weight_decay"] or "optimizer.weight_decay" in free or kind == "adamw":
+    if _is_said("optimizer.weight_decay", [said]):
         given += [f"weight_decay={code('optimizer.weight_decay')}"]
     return f"{OPTIMIZERS.get(kind, 'SGD')}({', '.join(given)})"
 
 
-def _model(said: Mapping[str, Any], dataset: Dataset, free: Collection[str], code: Any) -> str:
+def _model(said: Mapping[str, Any], dataset: Dataset, code: Callable[[str], str]) -> str:
     kind, shape, classes = said["model.kind"], dataset.image_shape, len(dataset.classes)
     fit = ([f"classes={classes}"] if classes != 10 else []) + ([f"input_shape={shape}"] if shape != (1, 28, 28) else [])
     if kind == "softmax":
@@ -217,7 +235,7 @@ def _model(said: Mapping[str, Any], dataset: Dataset, free: Collection[str], cod
         return f"mlp({', '.join([*map(str, said['model.hidden']), bends, *fit])})"
     widths = (prod(shape), *said["model.hidden"])
     layers = ["Flatten()"]
-    for before, width in zip(widths, widths[1:], strict=False):
+    for before, width in pairwise(widths):
         layers += [f"Linear({before}, {width})", *[f"BatchNorm1d({width})"] * said["model.batch_norm"]]
         layers += [f"{BENDS[said['model.activation']]}()"]
         layers += [f"Dropout({code('model.dropout')})"] * bool(said["model.dropout"])

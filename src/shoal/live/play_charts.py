@@ -151,7 +151,7 @@ def _caption(sides: list[Side], metric: str, stand_ins: set[str]) -> str:
     count = f"n = {ended} of {wording.count(seeds, 'seed')} so far" if ended < seeds else wording.seeds(seeds)
     thin = " Thin lines are seeds, thick ones their mean, bands its 95% interval." if seeds > 1 else ""
     drawn = "".join(f" Drawn images stand in for {one}: this says nothing of it." for one in sorted(stand_ins - {""}))
-    return f"{name}: {'; '.join(told)}. {count[0].upper()}{count[1:]}.{thin}{drawn}"
+    return f"{name}: {'; '.join(told)} ({count}).{thin}{drawn}"
 
 
 def _told(side: Side) -> str:
@@ -213,7 +213,8 @@ def _sentence(a: Side, b: Side, found: Comparison | None, epoch: int, metric: st
     difference = f"B − A is {amount}{by} over {over}"
     match found.decision:
         case "too few":
-            return f"{what} is not told apart from that of {a.label}: {difference}, and fewer than {FEWEST} decide nothing."
+            few = f"and fewer than {FEWEST} decide nothing"
+            return f"{what} is not told apart from that of {a.label}: {difference}, {few}."
         case "open":
             return f"{what} against that of {a.label} is not settled: {difference}."
     better = (found.decision == "above") == metric.endswith("accuracy")

@@ -52,8 +52,8 @@ PUZZLES: tuple[Puzzle, ...] = (
         "1.2",
         "How fast is too fast?",
         "Does a ten times larger learning rate learn faster, or does it sway?",
-        "The curvature against 2/lr: steps beyond it overshoot in the direction in which the loss bends most. Move the "
-        "rate until the curve only just stays calm.",
+        "The curvature against 2/lr: steps beyond it overshoot in the direction in which the loss bends most. Move "
+        "the rate until the curve only just stays calm.",
         Ask((msgspec.structs.replace(_LINEAR, lr=0.1), msgspec.structs.replace(_LINEAR, lr=1.0)), seeds=3),
     ),
     Puzzle(
@@ -74,8 +74,8 @@ PUZZLES: tuple[Puzzle, ...] = (
         "1.4",
         "When the softmax breaks",
         "Does it matter how the loss is written, if it is the same function on paper?",
-        "Whether a run diverges: the naive form ends where an exponential overflows or a probability becomes zero. Both "
-        "have the same rate, the same images and the same weights at the start.",
+        "Whether a run diverges: the naive form ends where an exponential overflows or a probability becomes zero. "
+        "Both have the same rate, the same images and the same weights at the start.",
         Ask(
             (
                 msgspec.structs.replace(_LINEAR, lr=10.0, epochs=5, loss="log-sum-exp"),
@@ -102,8 +102,8 @@ PUZZLES: tuple[Puzzle, ...] = (
         "2.2",
         "One hidden unit",
         "What can a network learn through a single hidden unit?",
-        "The confusion matrix of one unit: it can only put the classes in a row. And its seeds: in how many of them does "
-        "the unit never switch on?",
+        "The confusion matrix of one unit: it can only put the classes in a row. And its seeds: in how many of them "
+        "does the unit never switch on?",
         Ask(
             (
                 Setting(model=_perceptron(1), lr=0.1, epochs=5, init="normal"),
@@ -117,8 +117,8 @@ PUZZLES: tuple[Puzzle, ...] = (
         "2.3",
         "What memory buys",
         "Adam keeps two more numbers for every weight. What does it give for them?",
-        "The first epochs, and how much the learning rate matters: move both rates by a factor of ten. SGD keeps nothing "
-        "beside the weights and their gradients.",
+        "The first epochs, and how much the learning rate matters: move both rates by a factor of ten. SGD keeps "
+        "nothing beside the weights and their gradients.",
         Ask(
             (
                 Setting(model=_perceptron(64), lr=0.1, epochs=5),
@@ -131,8 +131,8 @@ PUZZLES: tuple[Puzzle, ...] = (
         "3.1",
         "The long wait of LeNet",
         "When does LeNet as it was, with sigmoids and average pooling, begin to learn?",
-        "The gradient of the first layer while the loss lies still, and the kernels while they form. Each seed waits as "
-        "long as it likes.",
+        "The gradient of the first layer while the loss lies still, and the kernels while they form. Each seed waits "
+        "as long as it likes.",
         Ask((msgspec.structs.replace(_ORIGINAL, epochs=8),), seeds=2),
         "validation_accuracy",
     ),
@@ -149,9 +149,12 @@ PUZZLES: tuple[Puzzle, ...] = (
         "3.3",
         "Digits or garments?",
         "Is it easier to tell handwritten digits apart than clothes?",
-        "Both curves after the first epoch, and the worst mistakes on digits. Then draw one yourself: this network names "
-        "it in the room Draw.",
-        Ask((msgspec.structs.replace(_MODIFIED, epochs=3), msgspec.structs.replace(_MODIFIED, epochs=3, data="mnist")), seeds=2),
+        "Both curves after the first epoch, and the worst mistakes on digits. Then draw one yourself: this network "
+        "names it in the room Draw.",
+        Ask(
+            (msgspec.structs.replace(_MODIFIED, epochs=3), msgspec.structs.replace(_MODIFIED, epochs=3, data="mnist")),
+            seeds=2,
+        ),
         "validation_accuracy",
     ),
 )
