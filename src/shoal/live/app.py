@@ -21,6 +21,7 @@ from starlette.routing import Route
 from shoal import __version__, theme
 from shoal.data.sources import OFFICIAL
 from shoal.errors import ShoalError, UsageError
+from shoal.live import vega
 from shoal.live.guard import Door, Guard
 from shoal.live.lab import Lab
 from shoal.provenance import engine_facts
@@ -114,22 +115,17 @@ def _about(name: str, lab: Lab) -> dict[str, Any]:
 def _files() -> dict[str, Callable[[], bytes]]:
     """File name to what reads or makes it: those that lie in `PAGES`, the colours, and the charts' library."""
     lying = {path.name: path.read_bytes for path in PAGES.iterdir() if path.suffix in KINDS}
-    made = {"theme.css": lambda: theme.css().encode(), "theme.json": _colours, "vega.js": _vega}
-    return {**lying, **made}
+    made: dict[str, Callable[[], bytes]] = {
+        "theme.css": lambda: theme.css().encode(),
+        "theme.json": _colours,
+        "vega.js": vega.library,
+    }
+    return made | lying
 
 
 def _colours() -> bytes:
     """By token, the colour that charts are drawn with and the one they have in the dark."""
     return msgspec.json.encode(theme.COLOURS)
-
-
-@cache
-def _vega() -> bytes:
-    """Vega, Vega-Lite and Vega-Embed, as the renderer of the report's charts carries them."""
-    import vl_convert
-
-    bundle: str = vl_convert.javascript_bundle()
-    return bundle.encode()
 
 
 # ---- all together -------------------------------------------------------------------------------------
