@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard, before an app of six routes: what is let in, what is not, and how every answer leaves."""
 
+import asyncio
 import hmac
 import itertools
 import json
@@ -42,6 +43,7 @@ async def stream(request):
     async def endless():
         while True:
             yield "data: {}\n\n"
+            await asyncio.sleep(0)
 
     return StreamingResponse(endless(), media_type="text/event-stream")
 
@@ -151,8 +153,6 @@ def test_a_method_that_a_route_lacks_is_told_which_it_has(visitor):
 
 def test_another_protocol_is_refused(visitor):
     """A websocket is closed before it is opened: browsers let any page open one to anywhere."""
-    import asyncio
-
     sent = []
 
     async def send(message):
@@ -172,7 +172,9 @@ def test_the_token_is_good_for_a_cookie_that_is_not_the_token(visitor):
     assert visitor.ask("GET", "/", {**HOST, "cookie": found["set-cookie"].partition(";")[0]}).status == 200
 
 
-@pytest.mark.parametrize("query", ["token=", "token=the-secret", "token=the-toke", "token=wrong&token=the-token", "x=1"])
+@pytest.mark.parametrize(
+    "query", ["token=", "token=the-secret", "token=the-toke", "token=wrong&token=the-token", "x=1"]
+)
 def test_a_wrong_token_opens_nothing_even_beside_the_cookie_it_asks_for(visitor, query):
     assert visitor.ask("GET", f"/?{query}", HOST).status == 403
     if "token" in query:

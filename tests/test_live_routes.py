@@ -29,9 +29,12 @@ DOOR = Door(7117)
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 ROUTES = app.table()
 ASKED = [(route, method) for route in ROUTES for method in sorted(route.methods)]
+READS = [route for route in ROUTES if "GET" in route.methods and route.path.startswith("/api/")]
+READS = [route for route in READS if route.path != "/api/events"]
 HOSTILE = (
-    *("", "evil.example", "evil.example:7117", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:71170", "127.0.0.1:7117.evil.example"),
-    *("localhost.evil.example:7117", "127.0.0.1:7117@evil.example", "0.0.0.0:7117", "[::]:7117", "127.0.0.1:7117, evil"),
+    *("", "evil.example", "evil.example:7117", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:71170"),
+    *("127.0.0.1:7117.evil.example", "localhost.evil.example:7117", "127.0.0.1:7117@evil.example"),
+    *("0.0.0.0:7117", "[::]:7117", "127.0.0.1:7117, evil"),
 )
 SCRIPTS = [
     wrapping.format(script)
@@ -100,7 +103,7 @@ def test_no_route_is_open_to_whoever_has_no_key(visitor):
 
 def test_no_route_is_open_under_another_name(visitor):
     """12 hostile Host values × 7 methods × every route, by somebody who has every key."""
-    key = {"cookie": visitor.usual["cookie"], "authorization": f"Bearer {DOOR.token}", "content-type": "application/json"}
+    key = {**visitor.usual, "authorization": f"Bearer {DOOR.token}", "content-type": "application/json"}
     cases = list(itertools.product(HOSTILE, METHODS, ROUTES))
     answers = visitor.all((method, path_of(route), {**key, "host": host}) for host, method, route in cases)
     assert (len(HOSTILE), len(cases)) == (12, 12 * 7 * len(ROUTES))
@@ -144,7 +147,7 @@ def climbing(count):
     """So many ways to leave a folder, the same ones every time."""
     draw = random.Random(7117)
     ups = ("../", "..%2f", "%2e%2e/", "..\\", "%2e%2e%2f", "..;/", "....//", "%252e%252e%252f", "/", "%00", "./", "~/")
-    goals = ("etc/passwd", "guard.py", "lab.py", "shoal.db", "style.css", "index.html", ".git/config", "proc/self/environ")
+    goals = ("etc/passwd", "guard.py", "lab.py", "shoal.db", "style.css", "index.html", ".git/config")
     ends = ("", "%00.css", "?", "/", ".", "%20", "::$DATA", "%0a", "/.", "#x")
     found = set()
     while len(found) < count:
@@ -157,10 +160,9 @@ def test_no_path_that_climbs_arrives_anywhere(visitor):
     """2,000 strings, in the place of a file's name and of every id that a route may look up."""
     strings = climbing(2000)
     ids = ("study", "run", "model", "data", "training", "metric", "by", "setting", "seed")
-    gets = [route for route, method in ASKED if method == "GET" and route.path.startswith("/api/") and "events" not in route.path]
     asked = [("GET", f"/static/{string}", visitor.usual) for string in strings]
     for number, string in enumerate(strings):
-        route = gets[number % len(gets)]
+        route = READS[number % len(READS)]
         asked.append(("GET", f"{route.path}?{urlencode(dict.fromkeys(ids, string))}", visitor.usual))
     answers = visitor.all(asked)
     climbed, looked_up = answers[:2000], answers[2000:]
@@ -178,10 +180,9 @@ def test_no_path_that_climbs_arrives_anywhere(visitor):
 def test_eighty_scripts_come_back_as_json_and_nothing_else(visitor):
     """In every name that a user can choose: of data, classes, labels of a study's points, and whatever is asked for."""
     assert len(set(SCRIPTS)) == 80
-    gets = [route for route, method in ASKED if method == "GET" and route.path.startswith("/api/") and "events" not in route.path]
-    asked = [("GET", f"{route.path}?study=scripts&data={quote('mnist')}", visitor.usual) for route in gets]
+    asked = [("GET", f"{route.path}?study=scripts&data={quote('mnist')}", visitor.usual) for route in READS]
     ids = ("study", "run", "model", "data", "training", "metric", "by", "x", "smooth", "<script>")
-    for route, script in itertools.product(gets, SCRIPTS):
+    for route, script in itertools.product(READS, SCRIPTS):
         asked.append(("GET", f"{route.path}?{urlencode(dict.fromkeys(ids, script))}", visitor.usual))
     answers = visitor.all(asked)
     answers += [visitor.get(f"/static/{quote(script, safe='')}") for script in SCRIPTS]

@@ -20,7 +20,7 @@ from test_studyfile import GOOD
 def typed(tmp_path):
     """A command line that begins in a folder of its own with mine.py, offline; it is ended with the test."""
     (tmp_path / "mine.py").write_text(GOOD)
-    quiet = {"SHOAL_OFFLINE": "1", "XDG_CACHE_HOME": str(tmp_path / "cache"), "SHOAL_DATA": ""}
+    quiet = {"SHOAL_OFFLINE": "1", "SHOAL_DATA": ""}
     with contextlib.ExitStack() as stack:
 
         def typed(line):
@@ -59,7 +59,7 @@ def test_serve_prints_an_address_that_opens_the_page_and_ends_quietly(typed):
     assert visit(address).startswith("<!doctype html>")
     code, out, err = interrupted(command)
     assert (code, out) == (0, "")
-    assert "The live lab of shoal.db." in err
+    assert "The live lab of shoal.db:" in err
     assert "Traceback" not in err
     assert urlsplit(address).query not in err
 
@@ -78,7 +78,8 @@ def test_run_watch_trains_prints_and_stays(typed):
 
 def test_a_port_is_for_a_page(shell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert shell("run 1.2 --port 7117")[::2] == (2, "shoal: --port 7117 is for a page that shows the training. Add --watch.\n")
+    code, _, err = shell("run 1.2 --port 7117")
+    assert (code, err) == (2, "shoal: --port 7117 is for a page that shows the training. Add --watch.\n")
 
 
 def test_who_serves_to_others_is_told_what_that_means(capsys):

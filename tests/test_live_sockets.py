@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real connections to a real server: who is slow is cut off, who listens is not, and the server ends when it is told."""
+"""Real connections to a real server: who is slow is cut off, who listens is not, and it ends when it is told."""
 
 import asyncio
 import contextlib
@@ -175,7 +175,10 @@ def test_there_is_room_for_so_many_and_no_more(serving, monkeypatch):
 # ---- what is said -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 99999])
+NO_HTTP = (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 99999)
+
+
+@pytest.mark.parametrize("sent", NO_HTTP)
 def test_what_is_no_http_gets_the_headers_of_every_answer(serving, sent):
     with call(serving) as line:
         with contextlib.suppress(ConnectionError):

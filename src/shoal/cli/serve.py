@@ -40,7 +40,8 @@ def serve(setting: Setting, studies: tuple[str, ...], port: int | None, host: st
     """
     from shoal.cli.training import find_studies
 
-    named, own = [], dict[str, Dataset]()
+    named: list[Study] = []
+    own: dict[str, Dataset] = {}
     for name in studies:
         found, data = find_studies(name)
         named += found
@@ -48,7 +49,7 @@ def serve(setting: Setting, studies: tuple[str, ...], port: int | None, host: st
     warn_of(host or HOST)
     with page(setting, setting.stored_path(), named, own, port=port, host=host or HOST) as serving:
         click.echo(serving.address)
-        click.echo(f"The live lab of {setting.stored_path()}. Open that address in a browser; Ctrl-C ends it.", err=True)
+        click.echo(f"The live lab of {setting.stored_path()}: open that address. Ctrl-C ends it.", err=True)
         with suppress(KeyboardInterrupt):
             serving.wait()
 

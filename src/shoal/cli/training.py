@@ -43,7 +43,8 @@ def run(setting: Setting, study: str, seeds: int | None, watch: bool, port: int 
     studies, own = find_studies(study)
     data = setting.datasets({point.config.data for each in studies for point in each.points}, own)
     engine = setting.engine()
-    with page(setting, setting.store_path(), studies, data, port=port or 0, engine=engine) if watch else nothing() as at:
+    live = page(setting, setting.store_path(), studies, data, port=port or 0, engine=engine) if watch else nothing()
+    with live as at:
         outcome, found, judged = _train(setting, studies, data, engine, seeds, at)
         drawn = {each.name: stand_ins(data, {point.config.data for point in each.points}) for each in studies}
         _print_results(found, judged, drawn, as_json)

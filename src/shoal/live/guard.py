@@ -213,7 +213,7 @@ def _key(visit: _Visit) -> None:
     if visit.token is not None:
         opens = _opens(visit.token, visit.door.token)
     else:
-        opens = any([_opens(value, visit.door.secret) for value in _cookies(visit)])
+        opens = any(_opens(value, visit.door.secret) for value in _cookies(visit))
         opens = opens or _opens(visit.bearer, visit.door.token)
     if not opens:
         raise Refused(403, KEYLESS)

@@ -55,7 +55,8 @@ class Lab:
         self._replaced: list[Store] = []
         self._reader = Store.open(self.store_path)
         self._data: Future[Datasets] = Future()
-        threading.Thread(target=self._load, args=[_found if data is None else data], name="shoal-data", daemon=True).start()
+        loads = _found if data is None else data
+        threading.Thread(target=self._load, args=[loads], name="shoal-data", daemon=True).start()
         self.hub = Hub(self.boot)
         self.follower = Follower(self.store_path, self.hub)
         self.trainer = Trainer(self.store_path, self.engine, self.datasets, self.hub, self.follower.poke)
