@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// The room Draw: a drawing goes to the server while it is made, and every network trained here says what it sees.
+// It shows what the server answers and guesses nothing itself; nothing that is drawn or dropped is kept.
+
+import { h, put } from "./dom.js";
+import { Pad } from "./draw_canvas.js";
+import { layout } from "./draw_layout.js";
+import { card, layers, percent, ranked, steps } from "./draw_shown.js";
+import { paced } from "./play_pace.js";
+
+const NAMING = 170; // milliseconds from one question to the next while drawing: at most six a second
+const LOOKING = 400;
+const SAYING = 1000;
+const READING = 3000; // between two looks at which networks there are, while some of them train
+const LARGEST = 50e6; // bytes of a picture
+const KINDS = {
+  mnist: { one: "digit", many: "Digits", pen: 8, fills: false },
+  "fashion-mnist": { one: "garment", many: "Garments", pen: 4, fills: true },
+};
+
+/** Builds the room inside an empty element. */
+export async function enter(root, lab) {
+  const room = new Room(root, lab);
+  await room.begin();
+  return room;
+}
+
+class Room {
+  constructor(root, lab) {
+    Object.assign(this, { root, lab, cards: new Map(), models: [], leftOut: 0, shown: true, stale: false, words: "" });
+    this.sets = lab.state.data.filter(({ name }) => name in KINDS);
+    this.name = paced(() => NAMING, () => this.ask());
+    this.look = paced(() => LOOKING, () => this.lookInside());
+    this.announce = paced(() => SAYING, async () => this.words && lab.say(this.words));
+    this.reread = paced(() => READING, () => this.read());
+    this.parts = layout(root, this.sets.map(({ name }) => [name, KINDS[name].many]), {
+      choose: (name) => this.choose(name),
+      undo: () => this.pad.undo(),
+      clear: () => this.pad.clear(),
+      thicken: () => (this.pad.width = this.parts.pen.value / 100),
+      name: this.name,
+      look: this.look,
+      take: (file) => this.take(file),
+    });
+    this.pad = new Pad(this.parts.canvas, {
+      changed: () => this.redrawn(),
+      said: (words) => lab.say(words),
+      colour: (name) => `rgb(${lab.picture.token(name).join(" ")})`,
+    });
+    this.listen();
+  }
+
+  /** Opens on a data set that has networks: on digits if both have some, or neither. */
+  async begin() {
+    const first = this.sets.toSorted((one, other) => (other.name === "mnist") - (one.name === "mnist"));
+    if (!first.length) return this.fail("This server has neither digits nor garments to draw for.");
+    for (const { name } of [...first, first[0]]) {
+      await this.choose(name);
+      if (this.models.length) break;
+    }
+    return undefined;
+  }
+
+  show() {
+    this.shown = true;
+    if (this.stale) this.read();
+  }
+
+  hide() {
+    this.shown = false;
+  }
+
+  event(message) {
+    const ended = message.topic === "training" && !["queued", "training"].includes(message.state);
+    if (message.topic !== "hello" && message.topic !== "records" && !ended) return;
+    this.stale = true;
+    if (!this.shown) return;
+    if (message.topic === "records") this.reread();
+    else this.read();
+  }
+
+  // ---- what a person does ----
+
+  listen() {
+    const picture = (transfer) => [...(transfer?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+    const over = (event) => {
+      event.preventDefault();
+      this.parts.sheet.classList.toggle("dropping", event.type === "dragover");
+    };
+    for (const kind of ["dragover", "dragleave", "drop"]) this.root.addEventListener(kind, over);
+    this.root.addEventListener("drop", ({ dataTransfer: all }) => this.take(picture(all) ?? all.files[0]));
+    document.addEventListener("paste", ({ clipboardData }) => {
+      const file = picture(clipboardData);
+      if (file && this.shown) this.take(file);
+    });
+  }
+
+  choose(name) {
+    const { one, pen, fills } = KINDS[name];
+    const { title } = this.sets.find((each) => each.name === name);
+    this.data = name;
+    for (const input of this.root.querySelectorAll("[name=draw-data]")) input.checked = input.value === name;
+    put(this.parts.title, `Draw a ${one}`);
+    put(this.parts.origin, `From your drawing to an image like those of ${title}`);
+    put(this.parts.summary, "Reading which networks there are");
+    put(this.parts.cards);
+    this.parts.pen.value = pen;
+    this.pad.width = pen / 100;
+    this.parts.filling.hidden = !fills;
+    this.models = [];
+    return this.read();
+  }
+
+  async take(file) {
+    this.parts.file.value = "";
+    if (!file) return this.fail("That is no file. Drop a picture: PNG, JPEG or WebP.");
+    if (file.size > LARGEST) return this.fail(`${file.name} is larger than 50 MB. Use a smaller picture.`);
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (!bitmap) return this.fail(`${file.name} is no picture that this browser can read. Use PNG, JPEG or WebP.`);
+    this.pad.load(bitmap);
+    return bitmap.close();
+  }
+
+  redrawn() {
+    const empty = this.pad.isEmpty();
+    this.parts.invitation.hidden = !empty;
+    if (empty) this.nothing();
+    else this.name();
+  }
+
+  // ---- what the server says ----
+
+  async read() {
+    const { data } = this;
+    this.stale = false;
+    try {
+      const { models, left_out: leftOut } = await this.lab.api.get("/api/draw/models", { data });
+      if (data === this.data) this.know(models, leftOut);
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
+  know(models, leftOut) {
+    const { cards, select } = this.parts;
+    Object.assign(this, { models, leftOut });
+    this.relieve();
+    for (const model of models) {
+      if (!this.cards.has(model.model)) this.cards.set(model.model, card());
+      this.cards.get(model.model).know(model);
+    }
+    put(cards, models.map(({ model }) => this.cards.get(model).element));
+    const chosen = select.value;
+    put(select, models.map(({ model, title, label }) => h("option", { value: model }, `${title}, ${label}`)));
+    if (models.some(({ model }) => String(model) === chosen)) select.value = chosen;
+    this.redrawn();
+  }
+
+  drawing() {
+    const { values, width, height, picture } = this.pad.pixels();
+    const fill = KINDS[this.data].fills && this.parts.fill.checked && !picture;
+    return { data: this.data, pixels: btoa(String.fromCharCode(...values)), width, height, picture, fill };
+  }
+
+  async ask() {
+    if (this.pad.isEmpty()) return;
+    const { data } = this;
+    try {
+      const answer = await this.lab.api.post("/api/draw/name", this.drawing());
+      if (this.pad.isEmpty() || data !== this.data) return;
+      this.relieve();
+      this.answered(answer);
+      this.look();
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
+  answered({ steps: all, answers }) {
+    this.parts.way.hidden = false;
+    steps(this.parts.steps, all);
+    const said = new Map(answers.map((answer) => [answer.model, answer]));
+    for (const { model } of this.models) this.cards.get(model).say(said.get(model) ?? null);
+    this.sum(answers);
+  }
+
+  /** One sentence over all answers, for the eye at once and for the ear at most once a second. */
+  sum(answers) {
+    const first = answers.map((answer) => ranked(answer)[0]).filter(Boolean);
+    if (!first.length) return put(this.parts.summary, this.lacking());
+    const votes = new Map();
+    for (const { name } of first) votes.set(name, (votes.get(name) ?? 0) + 1);
+    const [word, count] = [...votes].reduce((most, one) => (one[1] > most[1] ? one : most));
+    const every = count === 1 ? "It says" : `All ${count} networks say`;
+    const who = count < answers.length ? `${count} of ${answers.length} networks say` : every;
+    put(this.parts.summary, `${who} `, h("strong", {}, word), this.others());
+    this.words = `${who} ${word}. The most accurate: ${first[0].name}, ${percent(first[0].share)}.`;
+    return this.announce();
+  }
+
+  nothing() {
+    const { way, within, summary } = this.parts;
+    this.words = "";
+    way.hidden = within.hidden = true;
+    this.relieve();
+    for (const { model } of this.models) this.cards.get(model).say(null);
+    const count = this.models.length;
+    const waiting = `${count === 1 ? "One network waits" : `${count} networks wait`} for your first stroke`;
+    put(summary, count ? [waiting, this.others()] : this.lacking());
+  }
+
+  others() {
+    if (!this.leftOut) return ".";
+    return `. ${this.leftOut} less accurate ${this.leftOut === 1 ? "one is" : "ones are"} not asked.`;
+  }
+
+  lacking() {
+    const link = h("a", { href: "#play" }, "Train a LeNet in the Play room");
+    return [`No network has learnt ${KINDS[this.data].many.toLowerCase()} yet. `, link, "; it takes a minute."];
+  }
+
+  async lookInside() {
+    const { within, select, layers: place } = this.parts;
+    within.hidden = this.models.length === 0 || this.pad.isEmpty();
+    if (within.hidden) return;
+    try {
+      const asked = { ...this.drawing(), model: Number(select.value) };
+      const { layers: all } = await this.lab.api.post("/api/draw/layers", asked);
+      layers(place, all);
+      if (!all.length) put(place, h("p", { class: "hint" }, "None of its layers makes pictures."));
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
+  fail(words) {
+    put(this.parts.failure, words);
+    this.parts.failure.className = "error";
+    this.parts.failure.hidden = false;
+  }
+
+  relieve() {
+    this.parts.failure.className = "";
+    this.parts.failure.hidden = true;
+  }
+}
