@@ -269,3 +269,10 @@ def test_png_is_a_picture():
 
 def test_the_same_chart_is_the_same_text():
     assert figures.svg(figures.curves(RATES, **WORDS)) == figures.svg(figures.curves(RATES, **WORDS))
+
+
+def test_a_label_that_no_drawing_can_hold_ends_no_process():
+    series = [("a\x0b\x00b\ud800\uffff", EPOCHS, np.ones((1, 4)))]
+    drawn = figures.svg(figures.curves(series, **WORDS))
+    assert "a��b��" in drawn
+    assert figures.png(figures.curves(series, **WORDS)).startswith(b"\x89PNG")

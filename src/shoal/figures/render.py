@@ -9,12 +9,15 @@ from typing import Any
 
 from shoal import theme
 
+UNDRAWABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no place for: given one of these, the renderer ends the process."""
+
 
 def svg(chart: Any) -> str:
     """The chart as a stand-alone SVG document, in light colours on their own ground."""
     import vl_convert
 
-    drawn = str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)))
+    drawn = str(vl_convert.vegalite_to_svg(_drawable(chart.to_dict(validate=False))))
     # Vega counts its clips through the life of the process: counted anew, the same chart is the same text.
     clips = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(re.findall(r'id="(clip\d+)"', drawn)))}
     drawn = re.sub(r"\bclip\d+\b", lambda found: clips.get(found[0], found[0]), drawn)
@@ -35,7 +38,7 @@ def png(chart: Any, scale: float = 2.0) -> bytes:
     """The chart as a PNG, for looking; ``scale`` pixels for each of the SVG's."""
     import vl_convert
 
-    return bytes(vl_convert.vegalite_to_png(chart.to_dict(validate=False), scale=scale))
+    return bytes(vl_convert.vegalite_to_png(_drawable(chart.to_dict(validate=False)), scale=scale))
 
 
 def stamped(drawing: str, text: str) -> str:
@@ -71,6 +74,15 @@ def element(drawing: str, name: str, title: str, description: str) -> str:
         f'style="--natural:{width:g}px"><title id="{name}-title">{escape(title)}</title>'
         f'<desc id="{name}-desc">{escape(description)}</desc>{body}'
     )
+
+
+def _drawable(content: Any) -> Any:
+    """The same plain data, its texts without what cannot be drawn."""
+    if isinstance(content, str):
+        return UNDRAWABLE.sub("\N{REPLACEMENT CHARACTER}", content)
+    if isinstance(content, dict):
+        return {name: _drawable(value) for name, value in content.items()}
+    return [_drawable(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def _size(drawing: str) -> tuple[float, float]:
