@@ -26,7 +26,7 @@ from shoal.runner import Demand, train
 from shoal.store import Store
 from shoal.studies import compose
 from shoal.study import Config, Run
-from shoal.terminal import latest
+from shoal.terminal import standing
 from shoal.training import ClipNorm, ClipValue, EarlyStopping
 from test_early_stopping_stored import study
 from test_studyfile import GOOD
@@ -173,8 +173,7 @@ def test_a_stopped_run_is_done_on_the_board(tmp_path: Path) -> None:
     with Store.open(tmp_path / "shoal.db", write=True) as store:
 
         def on_record(found: EpochRecord) -> None:
-            board.record(found)
-            told.append(latest(board, found))
+            told.append(standing(board.record(found)))
 
         train(Demand.of([study()]), FakeEngine(), DOTS, store, on_plan=board.plan, on_record=on_record)
         assert board.running == []

@@ -5,6 +5,7 @@ Results never come here; they go to stdout. `NO_COLOR` is honoured.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
 from types import TracebackType
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 5.0
-STYLES = {"●": "default", "·": "bright_black", "×": "red", "○": "blue", "◔": "blue", "◑": "blue", "◕": "blue"}
+STYLES = {"●": "default", "×": "red", "○": "blue", "◔": "blue", "◑": "blue", "◕": "blue", "·": "bright_black"}
 MOST_RUNNING = 8
 SPARK_WIDTH = 24
 BAR_WIDTH = 40
+ROOM_BELOW = 5
+"""Lines of a picture for the bar, and around it."""
 
 
 class View(Protocol):
@@ -40,6 +43,9 @@ class View(Protocol):
 
     def record(self, record: EpochRecord) -> None:
         """An epoch has been stored."""
+
+    def tell(self, cell: Cell) -> None:
+        """The board knows already that this run has come further."""
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -69,11 +75,13 @@ class Lines:
         self.say(announcement(tasks))
 
     def record(self, record: EpochRecord) -> None:
-        self.board.record(record)
+        self.tell(self.board.record(record))
+
+    def tell(self, cell: Cell) -> None:
         done, total = self.board.epochs
         if monotonic() >= self._next or done == total:
             self._next = monotonic() + SECONDS_BETWEEN_LINES
-            self.say(f"{summary(self.board)} · {latest(self.board, record)}")
+            self.say(f"{summary(self.board)} · {standing(cell)}")
 
     def say(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
@@ -109,6 +117,9 @@ class Live:
     def record(self, record: EpochRecord) -> None:
         self.board.record(record)
 
+    def tell(self, cell: Cell) -> None:
+        """It is redrawn anyway."""
+
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)
 
@@ -132,39 +143,60 @@ def summary(board: Board) -> str:
         parts.append(f"{board.rate:.1f} epochs/s")
     if board.left is not None and done < total:
         parts.append(f"about {duration(board.left)} left")
-    return " · ".join(parts)
+    return " · ".join([*parts, board.note] if board.note else parts)
 
 
-def latest(board: Board, record: EpochRecord) -> str:
-    """Where the run stands whose epoch just ended."""
-    cell = board.cells[record.run.trajectory]
-    if cell.diverged:
-        return f"{cell.name}: diverged at step {record.diverged_at:,}"
-    standing = f"loss {fixed(cell.loss, 3)}, accuracy {fixed(cell.accuracy, 3)}"
+def standing(cell: Cell) -> str:
+    """Where a run stands whose epoch just ended."""
+    if cell.diverged_at is not None:
+        return f"{cell.name}: diverged at step {cell.diverged_at:,}"
+    numbers = f"loss {fixed(cell.loss, 3)}, accuracy {fixed(cell.accuracy, 3)}"
     epoch = f"stopped early after epoch {cell.done}" if cell.stopped else f"epoch {cell.done}"
-    return f"{cell.name}: {epoch} of {cell.total}, {standing}"
+    return f"{cell.name}: {epoch} of {cell.total}, {numbers}"
 
 
 # ---- as a picture -------------------------------------------------------------------------------------
 
 
 def picture(board: Board, width: int, height: int = 40) -> "RenderableType":
-    """Every study with a mark a run, then the runs that are going on, then how far it all is."""
+    """Every study with a mark a run, then the runs that are going on, then how far it all is.
+
+    Where the marks would fill the screen, each study has a line with how many there are of each.
+    """
     from rich.console import Group
     from rich.text import Text
 
-    indent = max((len(name) for name, row in board.rows if row), default=0) + 2
-    studies = [_study(name, row, indent, width) for name, row in board.rows if row]
-    room = height - sum(len(lines) for lines in studies) - 5
-    running = board.running[: max(min(MOST_RUNNING, room), 0)]
+    rows = [(name, row) for name, row in board.rows if row]
+    indent = max((len(name) for name, _ in rows), default=0) + 2
+    lines = [line for name, row in rows for line in _study(name, row, indent, width)]
+    if len(lines) > height - ROOM_BELOW:
+        lines = _counts(rows, indent, width, height - ROOM_BELOW)
+    running = board.running[: max(min(MOST_RUNNING, height - len(lines) - ROOM_BELOW), 0)]
     names = max((len(cell.name) for cell in running), default=0)
     return Group(
-        *(line for lines in studies for line in lines),
+        *lines,
         Text(),
         *(_running(cell, names, width) for cell in running),
         *([Text()] if running else []),
         _bar(board, width),
     )
+
+
+def _counts(rows: "Sequence[tuple[str, dict[int, list[Cell]]]]", indent: int, width: int, room: int) -> "list[Text]":
+    """``"learning-rates  ● 412  × 3  ◔ 2  · 83"``: a line for each study, as many as there is room for."""
+    from rich.text import Text
+
+    lines = []
+    for name, row in rows:
+        marks = Counter(cell.mark for cells in row.values() for cell in cells)
+        lines.append(Text(name.ljust(indent), no_wrap=True))
+        for mark in (mark for mark in STYLES if mark in marks):
+            lines[-1].append(mark, style=STYLES[mark]).append(f" {marks[mark]:,}  ")
+        lines[-1].truncate(width)
+    if len(lines) <= max(room, 1):
+        return lines
+    shown = max(room - 1, 0)
+    return [*lines[:shown], Text(f"and {len(lines) - shown:,} more", style="bright_black")]
 
 
 def _study(name: str, row: dict[int, list[Cell]], indent: int, width: int) -> "list[Text]":

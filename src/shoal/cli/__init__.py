@@ -18,6 +18,7 @@ from shoal.cli.serve import serve
 from shoal.cli.stored import export, list_runs, show
 from shoal.cli.training import plan, run
 from shoal.cli.verify import verify
+from shoal.cli.watching import watch
 from shoal.errors import ShoalError
 
 INTERRUPTED = 130
@@ -40,7 +41,7 @@ def shoal() -> None:
     """
 
 
-for command in (report, run, plan, serve, verify, compare, list_runs, show, export, data, doctor, bench):
+for command in (report, run, plan, serve, watch, verify, compare, list_runs, show, export, data, doctor, bench):
     shoal.add_command(command)
 
 

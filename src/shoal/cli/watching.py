@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`shoal watch`: how a training stands that another process does, read off its store. It writes nothing to the store.
+
+Ctrl-C ends it with 130, as it ends every command, so that `shoal watch && next` goes on only once all is there.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shoal.cli.options import Setting, as_json
+from shoal.cli.text import print_json
+from shoal.errors import StudyError
+
+if TYPE_CHECKING:
+    from shoal.progress import Cell
+    from shoal.store import NewRecord, Store
+
+PAUSE = 0.25
+"""Seconds between two looks at what is new."""
+SECONDS_BETWEEN_READINGS = 1.0
+"""Reading the whole of a store with ten thousand runs takes a good part of it."""
+QUIET = 30.0
+"""Seconds without news after which it says so: whoever trained may have ended."""
+SETTLED = 5.0
+"""Seconds without news after which runs that no study asked for are taken to be all there are."""
+
+
+@click.command()
+@click.argument("study", metavar="[STUDY]", default="")
+@click.option("--store", metavar="PATH", help="File that keeps the runs: shoal.db, or a report's DIR/shoal.db.")
+@click.option("--forever", is_flag=True, help="Go on when everything asked for is there.")
+@as_json
+def watch(study: str, store: str | None, forever: bool, as_json: bool) -> None:
+    """Watch a store while another process trains, until everything asked for is there.
+
+    STUDY shows that study alone: its name, or the Python file it stands in. With --json it tells how things stand
+    and ends.
+    """
+    following = Following(Setting(store, None, None, ""), _names(study))
+    there = following.look()
+    if not there:
+        following.refuse_unknown(study)
+    if as_json:
+        return print_json("watch", **following.facts())
+    if not there:
+        click.echo(f"{following.path} holds no runs{study and f' of {study}'} yet. Waiting for some; Ctrl-C ends it.")
+    while not there:
+        sleep(SECONDS_BETWEEN_READINGS)
+        there = following.look()
+    _show(following, forever)
+    return click.echo(following.conclusion())
+
+
+def _show(following: "Following", forever: bool) -> None:
+    from shoal.terminal import view
+
+    with view(following.board, sys.stdout) as screen:
+        while forever or not following.ended:
+            sleep(PAUSE)
+            for cell in following.news()[-1:]:
+                screen.tell(cell)
+
+
+def _names(study: str) -> tuple[str, ...]:
+    """The studies of a Python file or of a section, by name; any other is a name that the store knows."""
+    from shoal.cli.training import find_studies
+
+    if study.endswith(".py") or Path(study).is_file() or "." in study:
+        return tuple(each.name for each in find_studies(study)[0])
+    return (study,) if study else ()
+
+
+class Following:
+    """The board of a store, kept up to date. The store need not be there yet.
+
+    Args:
+        names: the studies to show; none is all of them, and the runs that no study asked for.
+    """
+
+    def __init__(self, setting: Setting, names: Sequence[str] = ()) -> None:
+        from shoal.progress import Board
+
+        self.board = Board()
+        self.path = setting.stored_path()
+        self._setting, self._names = setting, names
+        self._store: Store | None = None
+        self._known: tuple[str, ...] = ()
+        self._asked = 0
+        self._mark = 0
+        self._read = self._heard = monotonic()
+        self._unknown: list[NewRecord] = []
+
+    def look(self) -> bool:
+        """Read the whole store; whether there is anything to show.
+
+        Raises:
+            StoreError: it is no store, or cannot be read.
+        """
+        if not self.board.cells:
+            self.path = self._setting.stored_path()
+        store = self._opened()
+        self._mark = store.mark()  # before the rest: what comes meanwhile is then news
+        self._fill(store)
+        return bool(self.board.cells)
+
+    def _opened(self) -> "Store":
+        """The store, opened anew: meanwhile it may have been made, or got tables that an older Shoal lacked."""
+        from shoal.store import Store
+
+        if self._store:
+            self._store.close()
+        self._store = Store.open(self.path)
+        return self._store
+
+    def _fill(self, store: "Store") -> None:
+        studies = store.studies()
+        wanted = [study for study in studies if study.name in self._names or not self._names]
+        self.board.fill(wanted, store.table(), others=not self._names)
+        self._known, self._asked = tuple(study.name for study in studies), len(wanted)
+        self._read = monotonic()
+
+    def refuse_unknown(self, study: str) -> None:
+        """Raise `StudyError` if the store has studies, but none of the name that somebody typed."""
+        if self._known and (study,) == tuple(self._names):
+            known = ", ".join(self._known)
+            raise StudyError(f"{self.path} has no study {study!r}. Use one of {known}, or the file it stands in.")
+
+    def news(self) -> "list[Cell]":
+        """The runs that have come further since the last time, each once."""
+        store = self._store or self._opened()
+        found, self._mark = store.since(self._mark)
+        self._heard = monotonic() if found else self._heard
+        cells = dict(self._told(found))
+        if self.board.stale and monotonic() >= self._read + SECONDS_BETWEEN_READINGS:
+            again, self._unknown = self._unknown, []
+            self._fill(self._opened())
+            cells |= self._told(again)
+        self.board.note = self._note()
+        return list(cells.values())
+
+    def _told(self, records: "Sequence[NewRecord]") -> "Iterator[tuple[int, Cell]]":
+        for record in records:
+            cell = self.board.news(record)
+            if cell:
+                yield record.run, cell
+            elif self.board.stale:
+                self._unknown.append(record)
+
+    def _note(self) -> str:
+        from shoal.progress import duration
+
+        quiet = monotonic() - self._heard
+        return f"nothing new for {duration(quiet)}" if quiet >= QUIET and not self._complete else ""
+
+    @property
+    def _complete(self) -> bool:
+        """Whether all of what studies asked for is there, or without studies all that was begun."""
+        rows = self.board.rows[: self._asked] if self._asked else self.board.rows
+        return not self.board.stale and all(cell.ended for _, row in rows for cells in row.values() for cell in cells)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no more to wait for."""
+        return self._complete and (self._asked > 0 or monotonic() >= self._heard + SETTLED)
+
+    def conclusion(self) -> str:
+        """ "shoal.db has everything that was asked for: 60 runs, of which 2 diverged."."""
+        from shoal.wording import count
+
+        cells = [cell for cell in self.board.cells.values() if cell.ended]
+        diverged = sum(cell.diverged for cell in cells)
+        lost = f", of which {diverged:,} diverged" if diverged else ""
+        return f"{self.path} has everything that was asked for: {count(len(cells), 'run')}{lost}."
+
+    def facts(self) -> dict[str, Any]:
+        """What ``--json`` tells."""
+        studies = [
+            {"name": name, **_counted([cell for cells in row.values() for cell in cells])}
+            for name, row in self.board.rows
+        ]
+        done, total = self.board.epochs
+        return {"store": str(self.path), "studies": studies, "epochs_done": done, "epochs_asked": total}
+
+
+def _counted(cells: "Sequence[Cell]") -> dict[str, int]:
+    """How the runs of a study stand, each in one of four ways."""
+    ways = [_way(cell) for cell in cells]
+    counts = {way: ways.count(way) for way in ("finished", "diverged", "begun", "waiting")}
+    done = sum(cell.total if cell.ended else cell.done for cell in cells)
+    return {"runs": len(cells), **counts, "epochs_done": done, "epochs_asked": sum(cell.total for cell in cells)}
+
+
+def _way(cell: "Cell") -> str:
+    if cell.diverged:
+        return "diverged"
+    return "finished" if cell.ended else "begun" if cell.done else "waiting"
