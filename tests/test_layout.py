@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "shoal"
 
 STOREYS = (
-    "errors files theme",
+    "errors files shown theme",
     "spec",
     "losses models optimizers",
     "streams training",
@@ -25,6 +25,7 @@ STOREYS = (
     "probes provenance store wording",
     "figures progress results rulings studyfile",
     "studies terminal",
+    "notebook",
     "report runner",
     "bench live",
     "cli",

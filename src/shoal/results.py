@@ -20,6 +20,7 @@ from shoal.analysis.verdicts import Verdict, judge
 from shoal.data import Dataset
 from shoal.engines import Engine, Tensors, scaling, steps_per_epoch
 from shoal.errors import StudyError
+from shoal.shown import as_html
 from shoal.spec import content_hash
 from shoal.store import History, Store
 from shoal.store.rows import METRICS
@@ -77,6 +78,13 @@ class StoredResults:
         self._data = data
         self._needs_weights = weights
         self._logits: dict[Run, np.ndarray] = {}
+
+    _repr_html_ = as_html
+
+    def __repr__(self) -> str:
+        points = self.study.points if self.study else ()
+        name = self.study.name if self.study else "probes"
+        return f"StoredResults({name}: {len(points)} configs, {len(self.seeds)} seeds, in {self.store.path})"
 
     def on_seeds(self, seeds: Sequence[int]) -> Self:
         """The same results, looking at these seeds only; what was computed is shared."""

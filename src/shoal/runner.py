@@ -20,6 +20,7 @@ from shoal.analysis.measures import MEASURES
 from shoal.data import Dataset, load
 from shoal.engines import Checkpoint, Engine, EpochRecord, dataset_for, portions, scaling
 from shoal.errors import EngineError, StudyError
+from shoal.notebook import live
 from shoal.plan import Progress, Task, plan
 from shoal.provenance import provenance
 from shoal.results import StoredResults, correct_of, on_data
@@ -195,6 +196,7 @@ def run(
     engine: Engine | None = None,
     store: str | PathLike[str] = "shoal.db",
     on_record: Callable[[EpochRecord], None] | None = None,
+    show: bool = True,
 ) -> StoredResults:
     """Train what a study asks for and is not in the store yet; then give what there is to see.
 
@@ -203,6 +205,7 @@ def run(
         data: by name; by default what the configs name is looked for, or its stand-in drawn, with a warning.
         engine: by default the native one on all cores.
         store: the file that keeps the runs.
+        show: in a notebook, show the curves while they grow and the results in the end; elsewhere nothing is shown.
 
     Example:
         >>> results = run(study, seeds=range(3))                                      # doctest: +SKIP
@@ -218,8 +221,10 @@ def run(
             warnings.warn(warning, stacklevel=2)
     with Store.open(store, write=True) as writer:
         demand = Demand.of([on_data(study, data)], seeds)
-        train(demand, engine, {dataset.name: dataset for dataset in data.values()}, writer, on_record=on_record)
-    return StoredResults(Store.open(store), study, data, engine, seeds=seeds)
+        trained_on = {dataset.name: dataset for dataset in data.values()}
+        with live(StoredResults(writer, study, data, engine, seeds=seeds), show) as cell:
+            train(demand, engine, trained_on, writer, on_plan=cell.plan, on_record=cell.and_then(on_record))
+    return cell.finished(StoredResults(Store.open(store), study, data, engine, seeds=seeds))
 
 
 class _Seeds:

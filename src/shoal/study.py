@@ -16,6 +16,7 @@ from shoal.errors import StudyError
 from shoal.losses import CrossEntropy
 from shoal.models import Init, Model, XavierUniform
 from shoal.optimizers import Constant, Epochs, Optimizer, Schedule
+from shoal.shown import as_html
 from shoal.spec import Spec, content_hash, is_name, plain
 from shoal.training import Clipping, EarlyStopping
 
@@ -257,6 +258,8 @@ class Study:
         if not isinstance(config, Config):
             raise StudyError(f"{self.name}: {name}({values}) returned {config!r}, not a Config.")
         return Point(values, config, self.label(**values) if self.label else label(values) or config.model.name)
+
+    _repr_html_ = as_html
 
     def runs(self, seeds: Sequence[int] | None = None) -> list[Run]:
         """Every run, one seed after the other: all of seed 0 first, so that early results are whole."""

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from shoal.shown import as_html
 from shoal.study import Config
 
 CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
@@ -41,6 +42,11 @@ class Curves:
     """Per seed: the step at which the loss ceased to be finite."""
     stopped_after: tuple[int | None, ...] = ()
     """Per seed: the epoch after which early stopping ended the run; empty where it ended none."""
+
+    _repr_html_ = as_html
+
+    def __repr__(self) -> str:
+        return f"Curves({self.label}: {len(self.seeds)} seeds, {self.config.epochs} epochs, {self.config.model.name})"
 
     @property
     def epochs(self) -> np.ndarray:

@@ -19,6 +19,7 @@ from shoal.analysis.measures import Scale
 from shoal.analysis.outcomes import Evidence, Outcome, outcome
 from shoal.analysis.significance import holm_levels
 from shoal.analysis.two_way import TwoWay, two_scopes
+from shoal.shown import as_html
 
 Word = Literal["supported", "refuted", "inconclusive", "not testable", "too few seeds"]
 How = Literal["", "equal", "opposite", "less"]
@@ -60,6 +61,12 @@ class Verdict:
     accuracies on the test split only."""
     p: float = 1.0
     """Of the claim, by which claims that share a level are ranked: the larger of those at the ends of its region."""
+
+    _repr_html_ = as_html
+
+    def __repr__(self) -> str:
+        seeds = "" if self.n is None else f", {self.n} seeds"
+        return f"Verdict({self.claim.id}: {self.word}{seeds})"
 
     @property
     def n(self) -> int | None:

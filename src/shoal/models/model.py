@@ -26,6 +26,7 @@ from shoal.models.layers import (
     describe,
     show,
 )
+from shoal.shown import as_html
 from shoal.spec import Spec
 
 T = TypeVar("T")
@@ -147,6 +148,8 @@ class Model(Spec, frozen=True):
 
     def __str__(self) -> str:
         return str(self.summary())
+
+    _repr_html_ = as_html
 
 
 # ---- the models of the report -------------------------------------------------------------------------
