@@ -5,6 +5,7 @@ names: nothing is let in, nothing is read that is not the page's, nothing comes 
 import itertools
 import json
 import random
+import threading
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -260,13 +261,36 @@ def test_a_lab_knows_data_by_both_names(lab):
         lab.dataset("none")
 
 
+def test_the_page_does_not_wait_for_data_and_is_greeted_again_once_it_is_there(tmp_path, monkeypatch):
+    reading, told = threading.Event(), []
+
+    def slow():
+        reading.wait()
+        return {"mnist": dots("mnist")}
+
+    with Lab(tmp_path / "shoal.db", slow, engine=FakeEngine()) as lab:
+        monkeypatch.setattr(lab.hub, "tell", lambda topic, **content: told.append((topic, content["boot"])))
+        visitor = Visitor(application(lab, DOOR), DOOR)
+        before = visitor.get("/api/state").json["data"]
+        reading.set()
+        assert lab.dataset("mnist").name == "mnist"
+        after = visitor.get("/api/state").json["data"]
+        while not told:
+            threading.Event().wait(0.01)
+    assert [(one["name"], one["shape"]) for one in before] == [("fashion-mnist", [1, 28, 28]), ("mnist", [1, 28, 28])]
+    assert [(one["name"], one["shape"]) for one in after] == [("mnist", [1, 2, 2])]
+    assert told == [("hello", lab.boot)]
+
+
 def test_data_that_cannot_be_read_is_told_to_whoever_asks(tmp_path):
     def broken():
         raise UsageError("It is broken.")
 
     with Lab(tmp_path / "shoal.db", broken, engine=FakeEngine()) as lab:
+        with pytest.raises(UsageError, match="It is broken"):
+            lab.dataset("mnist")
         found = Visitor(application(lab, DOOR), DOOR).get("/api/state")
-    assert (found.status, found.json) == (400, {"error": "It is broken."})
+    assert [one["warning"] for one in found.json["data"]] == ["It is broken."] * 2
 
 
 def test_a_store_that_is_made_later_is_opened_then(tmp_path):

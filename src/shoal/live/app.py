@@ -19,11 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shoal import __version__, theme
-from shoal.data.sources import OFFICIAL
+from shoal.data import Dataset
+from shoal.data.sources import OFFICIAL, Official
 from shoal.errors import ShoalError, UsageError
 from shoal.live import vega
 from shoal.live.guard import Door, Guard
-from shoal.live.lab import Lab
+from shoal.live.lab import PLAYED, Lab
 from shoal.provenance import engine_facts
 
 PAGES = Path(__file__).with_name("pages")
@@ -33,6 +34,7 @@ KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
 }
+TRAIN_IMAGES = "train-images-idx3-ubyte"
 T = TypeVar("T")
 
 
@@ -91,7 +93,7 @@ def state(request: Request) -> Response:
             "version": __version__,
             "boot": lab.boot,
             "store": lab.store_path.name,
-            "data": [_about(name, lab) for name in lab.datasets()],
+            "data": _data(lab),
             "engine": engine_facts(lab.engine),
             "stored": lab.changed(),
             "training": lab.trainer.state(),
@@ -99,8 +101,18 @@ def state(request: Request) -> Response:
     )
 
 
-def _about(name: str, lab: Lab) -> dict[str, Any]:
-    dataset = lab.dataset(name)
+def _data(lab: Lab) -> list[dict[str, Any]]:
+    """Every data set. While they are read, or if they cannot be, what the real ones are: nobody waits for this."""
+    try:
+        if lab.loaded:
+            return [_about(name, dataset) for name, dataset in lab.datasets().items()]
+        warning = ""
+    except ShoalError as reason:
+        warning = str(reason)
+    return [_imagined(OFFICIAL[name], warning) for name in PLAYED]
+
+
+def _about(name: str, dataset: Dataset) -> dict[str, Any]:
     return {
         "name": name,
         "title": OFFICIAL[name].title if name in OFFICIAL else name,
@@ -109,6 +121,12 @@ def _about(name: str, lab: Lab) -> dict[str, Any]:
         "shape": dataset.image_shape,
         "warning": dataset.warning,
     }
+
+
+def _imagined(official: Official, warning: str) -> dict[str, Any]:
+    _, *size = official.shapes[TRAIN_IMAGES]
+    about = {"name": official.name, "title": official.title, "classes": official.classes, "shape": (1, *size)}
+    return {**about, "stand_in": "", "warning": warning}
 
 
 @cache

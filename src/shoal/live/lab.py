@@ -55,11 +55,10 @@ class Lab:
         self._replaced: list[Store] = []
         self._reader = Store.open(self.store_path)
         self._data: Future[Datasets] = Future()
-        loads = _found if data is None else data
-        threading.Thread(target=self._load, args=[loads], name="shoal-data", daemon=True).start()
         self.hub = Hub(self.boot)
         self.follower = Follower(self.store_path, self.hub)
         self.trainer = Trainer(self.store_path, self.engine, self.datasets, self.hub, self.follower.poke)
+        self._begin_to_load(_found if data is None else data)
         self.follower.start()
 
     def __enter__(self) -> Self:
@@ -105,11 +104,25 @@ class Lab:
                 return dataset
         raise StudyError(f"{name!r} is not among the data here. Use one of {', '.join(self.data) or 'none'}.")
 
-    def _load(self, data: Datasets | Callable[[], Datasets]) -> None:
+    @property
+    def loaded(self) -> bool:
+        """Whether the data sets are there, or cannot be had, so that nobody who asks for them waits."""
+        return self._data.done()
+
+    def _begin_to_load(self, data: Datasets | Callable[[], Datasets]) -> None:
+        if callable(data):
+            threading.Thread(target=self._load, args=[data], name="shoal-data", daemon=True).start()
+        else:
+            self._data.set_result(data)
+
+    def _load(self, read: Callable[[], Datasets]) -> None:
+        """Read the data, then greet every page once more, which makes it read everything again."""
         try:
-            self._data.set_result(data() if callable(data) else data)
+            self._data.set_result(read())
         except BaseException as reason:  # whoever asks for data is told
             self._data.set_exception(reason)
+        hub = self.hub
+        hub.tell("hello", boot=hub.boot, stored=hub.stored, watchers=hub.watchers, pace=hub.pace)
 
     # ---- the store ------------------------------------------------------------------------------------
 
