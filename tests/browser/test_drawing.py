@@ -57,7 +57,7 @@ def test_a_chart_follows_the_colour_scheme(shell: Page) -> None:
     shell.evaluate(DRAW, {"spec": curves("slow", "fast"), "words": {}})
     before = set(shell.evaluate(SHADES))
     shell.emulate_media(color_scheme="dark")
-    shell.wait_for_function(f"({SHADES})().includes('{theme.COLOURS['blue'].dark}')")
+    expect(shell.locator(f"#here svg [stroke='{theme.COLOURS['blue'].dark}']").first).to_be_attached()
     after = set(shell.evaluate(SHADES))
     light = {token.light for token in theme.COLOURS.values()}
     assert light & before

@@ -106,14 +106,15 @@ function walk(event) {
   tab(ROOMS[next[event.key]]).focus();
 }
 
-const asked = () => ROOMS.find((name) => location.hash === `#${name}`);
-addEventListener("hashchange", () => show(asked() ?? open));
+/** The room of the address: the first one if it names none, the open one if it names something else. */
+const asked = () => ROOMS.find((name) => location.hash === `#${name}`) ?? ((location.hash && open) || ROOMS[0]);
+addEventListener("hashchange", () => show(asked()));
 document.querySelector("[role=tablist]").addEventListener("keydown", walk);
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
   place(open).focus();
 });
-show(asked() ?? ROOMS[0]);
+show(asked());
 
 let before = Promise.resolve(); // messages are heard one after the other, also while the state is being read
 follow({

@@ -31,9 +31,9 @@ export function stateLine(element) {
 
   const know = (state) => {
     store = state.store;
-    const warnings = state.data.filter((one) => one.stand_in).map((one) => one.warning);
-    stamp.hidden = warnings.length === 0;
-    put(stamp, [...new Set(warnings)].join(" "));
+    const drawn = state.data.filter((one) => one.stand_in).map((one) => one.title);
+    stamp.hidden = drawn.length === 0;
+    put(stamp, `Drawings stand in for ${drawn.join(" and ")}: they say nothing of the real images.`);
     trainings.clear();
     state.training.forEach(keep);
     elsewhere = null;
