@@ -462,6 +462,8 @@ def test_every_command_takes_the_shared_options(name):
     shared = {"--store", "--data", "--threads", "--engine", "--json"}
     if name == "bench":  # it times the native engine on all cores, and keeps no run
         shared = {"--data", "--json"}
+    if name == "watch":  # it reads what others train
+        shared = {"--store", "--json"}
     assert shared <= options
     assert shoal.commands[name].get_short_help_str(limit=200)
     assert isinstance(shoal.commands[name], click.Command)

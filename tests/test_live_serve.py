@@ -3,6 +3,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -14,6 +15,9 @@ import pytest
 
 from shoal.cli.serve import warn_of
 from test_studyfile import GOOD
+
+serving = sys.modules["shoal.cli.serve"]
+"""The module; `shoal.cli.serve` is the command."""
 
 
 @pytest.fixture
@@ -90,3 +94,26 @@ def test_who_serves_to_others_is_told_what_that_means(capsys):
     assert "Whoever can reach 192.168.1.5" in capsys.readouterr().err
     warn_of("box.example")
     assert "Whoever can reach box.example" in capsys.readouterr().err
+
+
+class Page:
+    """What is served, to a person who presses Ctrl-C at once."""
+
+    address = "http://127.0.0.1:7117/?token=key"
+
+    def wait(self):
+        raise KeyboardInterrupt
+
+
+def test_serve_says_where_to_a_program_too(shell, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(serving, "page", lambda *given, **named: asked.append(named) or contextlib.nullcontext(Page()))
+    code, out, err = shell(f"serve --json --host 192.0.2.1 --store {tmp_path}/runs.db")
+    told = json.loads(out)
+    assert (code, told["command"], told["address"], told["store"]) == (0, "serve", Page.address, f"{tmp_path}/runs.db")
+    assert "Whoever can reach 192.0.2.1" in err
+    assert asked == [{"port": None, "host": "192.0.2.1"}]
+
+
+def test_serve_takes_no_study_that_is_not_there(shell):
+    assert shell("serve no-such-study")[0] == 2

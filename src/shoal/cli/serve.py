@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shoal.cli.options import Setting, shared
+from shoal.cli.options import Setting, as_json, shared
+from shoal.cli.text import print_json
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
@@ -22,17 +23,16 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-port_option = click.option(
-    "--port", type=click.IntRange(0, 65535), metavar="N", help="Where the page listens: 7117; 0 for any that is free."
-)
-
 
 @click.command()
 @click.argument("studies", metavar="[STUDIES]...", nargs=-1)
-@port_option
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", help="Where the page listens: 7117; 0 for any that is free."
+)
 @click.option("--host", metavar="ADDRESS", help="Of this machine, for others to reach it; 127.0.0.1 if not given.")
+@as_json
 @shared
-def serve(setting: Setting, studies: tuple[str, ...], port: int | None, host: str | None) -> None:
+def serve(setting: Setting, studies: tuple[str, ...], port: int | None, host: str | None, as_json: bool) -> None:
     """Open the live lab, a page where runs are watched, trained and tried out, and print its address.
 
     It shows the store, also while another process trains. STUDIES are Python files or built-in names whose claims it
@@ -48,7 +48,10 @@ def serve(setting: Setting, studies: tuple[str, ...], port: int | None, host: st
         own |= data
     warn_of(host or HOST)
     with page(setting, setting.stored_path(), named, own, port=port, host=host or HOST) as serving:
-        click.echo(serving.address)
+        if as_json:
+            print_json("serve", address=serving.address, store=str(setting.stored_path()))
+        else:
+            click.echo(serving.address)
         click.echo(f"The live lab of {setting.stored_path()}: open that address. Ctrl-C ends it.", err=True)
         with suppress(KeyboardInterrupt):
             serving.wait()
