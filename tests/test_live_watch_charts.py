@@ -119,16 +119,8 @@ def test_a_chart_has_the_reports_marks_and_points_with_exact_values(writer, watc
     whole(writer)
     found = watch("chart", study="rates")
     hover = found["chart"]["layer"][-1]
-    point = next(row for row in hover["data"]["values"] if row["series"] == "lr 0.1" and row["epoch"] == "3")
-    assert (point["mean"], point["seeds"]) == (".61000", "3")
-    assert point["95% interval"] == "[.58516, .63484]"
-    assert [one["field"] for one in hover["encoding"]["tooltip"]] == [
-        "series",
-        "epoch",
-        "mean",
-        "95% interval",
-        "seeds",
-    ]
+    words = {"series": "lr 0.1", "epoch": "3", "mean": ".61000", "95% interval": "[.58516, .63484]", "seeds": "3"}
+    assert words in [row["told"] for row in hover["data"]["values"]]
     assert {"area", "line", "text"} <= {layer["mark"]["type"] for layer in found["chart"]["layer"]}
 
 
@@ -196,6 +188,16 @@ def test_of_many_groups_the_best_are_shown_and_it_is_said(writer, watch):
     assert "Shown are the 12 of 15 whose last validation loss is lowest." in found["caption"]
 
 
+def test_more_words_than_colours_are_told_apart_by_dashes(writer, watch):
+    words = "abcdefgh"
+    study = Study("words", lambda word: tiny_config(0.1 + words.index(word)), Grid(word=list(words)), seeds=[0])
+    ask(writer, study)
+    for point in study.points:
+        put(writer, Run(point.config, 0), falling(0.5))
+    layers = watch("chart", study="words")["chart"]["layer"]
+    assert [layer["mark"].get("strokeDash") for layer in layers if layer["mark"]["type"] == "line"] == [None, [5, 3]]
+
+
 def test_groups_by_a_number_are_a_ramp_and_by_a_word_are_categories(writer, watch):
     whole(writer)
     hues = {row["shade"] for row in watch("chart", study="rates", by="lr")["chart"]["layer"][-1]["data"]["values"]}
@@ -217,7 +219,7 @@ def test_every_metric_has_a_chart_on_every_axis(writer, watch, x, log, metric):
 def test_training_loss_by_step_is_that_of_every_step(writer, watch):
     whole(writer)
     found = watch("chart", study="rates", metric="train_loss", x="steps")
-    rows = [row for row in found["chart"]["layer"][-1]["data"]["values"] if row["series"] == "lr 0.1"]
+    rows = [row for row in found["chart"]["layer"][-1]["data"]["values"] if row["told"]["series"] == "lr 0.1"]
     assert [row["x"] for row in rows] == list(range(1, 3 * STEPS + 1))
     assert "Every step is a point, averaged over seeds." in found["caption"]
 

@@ -2,12 +2,12 @@
 """The room Watch in a real browser, as a person uses it: from an empty store to a study that trains, and back."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from shoal import theme
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD
 from shoal.results import on_data
@@ -59,12 +59,12 @@ def test_an_empty_store_says_how_to_begin_and_fills_by_itself(page: Page, lab_ur
 def test_curves_change_with_what_is_chosen_and_have_their_numbers_as_a_table(page: Page, lab_url: str) -> None:
     room = opened(page, lab_url).locator("#watch")
     expect(room.locator(".caption")).to_contain_text("Validation loss by epoch")
-    room.get_by_label("Show").select_option("validation_accuracy")
-    room.get_by_label("A line for each").select_option("lr")
-    room.get_by_label("Horizontal axis").select_option("seconds")
-    room.get_by_label("Smoothing").select_option("0.5")
-    room.get_by_label("vertical").check()
-    expect(room.locator(".caption")).to_contain_text("Validation accuracy by seconds, a line for each lr.")
+    room.get_by_label("Show", exact=True).select_option("validation_accuracy")
+    room.get_by_label("A line for each", exact=True).select_option("lr")
+    room.get_by_label("Horizontal axis", exact=True).select_option("seconds")
+    room.get_by_label("Smoothing", exact=True).select_option("0.5")
+    room.get_by_label("vertical", exact=True).check()
+    expect(room.locator(".caption")).to_contain_text("Validation accuracy by seconds, a line for each value of lr.")
     expect(room.locator(".caption")).to_contain_text("0.5 of the point before")
     expect(room.locator("figure svg")).to_contain_text("validation accuracy, smoothed, log scale")
     room.get_by_text("Numbers", exact=True).click()
@@ -83,6 +83,10 @@ def test_pointing_at_a_curve_tells_exact_values_with_n(page: Page, lab_url: str)
     expect(tip).to_be_visible()
     for word in ("series", "epoch", "mean", "95% interval", "seeds"):
         expect(tip).to_contain_text(word)
+    told = tip.locator("dd").all_text_contents()
+    assert told[0].startswith(SCRIPT)
+    assert told[4] == "3"
+    assert float(told[2]) > 0
 
 
 def test_runs_are_sorted_by_any_column_from_the_keyboard(page: Page, lab_url: str) -> None:
@@ -119,7 +123,7 @@ def test_names_are_shown_and_never_run(page: Page, lab_url: str) -> None:
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_the_window_in_both_schemes(page: Page, lab_url: str, width: int, scheme: Any, tmp_path: Path) -> None:
+def test_it_fits_the_window_in_both_schemes(page: Page, lab_url: str, width: int, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     opened(page, lab_url)
@@ -127,5 +131,7 @@ def test_it_fits_the_window_in_both_schemes(page: Page, lab_url: str, width: int
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert re.findall(r"\d+", ground)[0] == ("254" if scheme == "light" else "22")
-    fill = page.locator("#watch figure svg > rect, #watch figure svg .background").first.get_attribute("fill")
-    assert fill in (None, "#fefdfb" if scheme == "light" else "#16181b")
+    soft = theme.COLOURS["soft"]
+    shown, other = (soft.light, soft.dark) if scheme == "light" else (soft.dark, soft.light)
+    assert page.locator(f'#watch figure svg [fill="{shown}"]').count() > 0
+    assert page.locator(f'#watch figure svg [fill="{other}"]').count() == 0

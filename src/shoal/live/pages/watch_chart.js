@@ -20,12 +20,13 @@ export function curves(lab, changed) {
     field("Smoothing", smooth),
     h("fieldset", { class: "field" }, h("legend", {}, "Log scale"), tick(h, logX, "horizontal"), tick(h, logY, "vertical")),
   );
-  const plot = h("div", { class: "plot", tabindex: "0", role: "group", "aria-label": "Curves" });
+  const plot = h("div", { class: "plot", tabindex: "0", role: "group", "aria-label": "Chart" });
   const caption = h("figcaption", { class: "caption" });
   const numbers = h("details", { class: "numbers" }, h("summary", {}, "Numbers"));
   const element = h("section", { class: "curves", "aria-label": "Curves" });
   put(element, controls, h("figure", { class: "figure" }, plot, caption, numbers));
 
+  lab.chart.ready().catch(() => {}); // the first chart says so if it cannot be drawn
   let study = null;
   let turn = 0;
   let width = 0;

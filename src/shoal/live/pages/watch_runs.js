@@ -52,10 +52,10 @@ export function runs(lab, changed) {
   function heading({ key, title, kind }) {
     const sorted = key === order.sort;
     const way = order.descending ? "descending" : "ascending";
-    const button = h("button", { type: "button", "data-column": key, onclick: () => sort(key, kind) }, title);
-    const arrow = h("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (order.descending ? "↓" : "↑") : "");
+    const arrow = sorted && h("span", { "aria-hidden": "true" }, order.descending ? "\u00a0↓" : "\u00a0↑");
+    const button = h("button", { type: "button", "data-column": key, onclick: () => sort(key, kind) }, title, arrow);
     const classes = `${NUMERIC.has(kind) ? "n" : ""} ${kind === "field" ? "differs" : ""}`.trim();
-    return h("th", { scope: "col", class: classes || null, "aria-sort": sorted ? way : "none" }, button, arrow);
+    return h("th", { scope: "col", class: classes || null, "aria-sort": sorted ? way : "none" }, button);
   }
 
   function sort(key, kind) {

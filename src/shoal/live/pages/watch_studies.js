@@ -42,7 +42,7 @@ export function studies(lab, chosen) {
     const [done, total] = entry.epochs;
     entry.ended = entry.finished + entry.diverged === entry.runs;
     put(title, entry.title);
-    put(counts, `${entry.finished + entry.diverged} of ${entry.runs.toLocaleString("en")}`);
+    put(counts, `${(entry.finished + entry.diverged).toLocaleString("en")} of ${entry.runs.toLocaleString("en")}`);
     meter.max = Math.max(total, 1);
     meter.value = done;
     meter.setAttribute("aria-label", `Epochs of ${entry.title}`);

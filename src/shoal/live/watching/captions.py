@@ -81,7 +81,7 @@ def _over_seeds(shown: Shown) -> list[str]:
 
 
 def _strokes(lines: Sequence[Lines]) -> str:
-    counts = sorted({len(one.seeds) for one in lines})
+    counts = sorted({int(one.averaged.sum()) for one in lines})
     n = wording.seeds(counts[-1]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
     if counts[-1] == 1:
         return f"Single runs, without a band; {n}."
@@ -135,7 +135,9 @@ def _by_step(shown: Shown) -> list[str]:
     lost = sum(one.status == "diverged" for group in shown.grouping.groups for one in group.replicates)
     without = f"{wording.count(lost, 'run')} that diverged {'is' if lost == 1 else 'are'} left out." if lost else ""
     note = steps_note(max(len(one.x) for one in shown.every)) or "Every step is a point, averaged over seeds."
-    return [note, f"Lines end with the shortest of their runs; {n}.", without]
+    on_their_way = any(one.status == "unfinished" for group in shown.grouping.groups for one in group.replicates)
+    shortest = "Lines end with the shortest of their runs." if on_their_way else ""
+    return [note, shortest, without, f"{n[0].upper()}{n[1:]}."]
 
 
 def _left_out(shown: Shown) -> str:
@@ -143,7 +145,7 @@ def _left_out(shown: Shown) -> str:
     if shown.grouping.left_out:
         order = "highest" if shown.metric.endswith("accuracy") else "lowest"
         every = len(shown.grouping.groups) + shown.grouping.left_out
-        told.append(f"Shown are the {MOST} of {every} whose last {METRICS[shown.metric]} is {order}.")
+        told.append(f"Shown are the {MOST} of {every:,} whose last {METRICS[shown.metric]} is {order}.")
     lacking = sum(one.lacking for one in shown.lines)
     if lacking:
         told.append(f"{wording.count(lacking, 'line')} of seeds that lack some of the configurations are left out.")

@@ -49,7 +49,7 @@ def chart(asked: Asked, study: Watched, store: Store) -> dict[str, Any]:
     steps = stepwise.steps_of(grouping, store) if asked.x == "steps" else {}
     found = _lines(asked, grouping, steps, store)
     shown = Shown(study, grouping, found, asked.metric, asked.x, asked.smooth, stamp(study, store))
-    n = max((len(one.seeds) for one in found), default=0)
+    n = max((int(one.averaged.sum()) for one in found), default=0)
     spec = None
     if asked.metric == "train_loss" and asked.x == "steps":
         every = stepwise.series(grouping, steps, store, asked.smooth)

@@ -34,7 +34,7 @@ class Grouping:
 
     groups: tuple[Group, ...]
     noun: str
-    """What differs between them: "configuration", "learning rate"."""
+    """What differs between them: "configuration", "value of learning rate"."""
     ordered: bool
     """Whether they are steps of one quantity."""
     left_out: int = 0
@@ -62,10 +62,12 @@ def grouped(study: Watched, by: str, metric: str) -> Grouping:
         for label, setups in sets
         if any(began[setup.key] for setup in setups)
     ]
-    only = study.differing[0] if len(study.differing) == 1 else None
-    ordered = (field or only) is not None and (field or only).numeric and _whole(field or only, study)  # type: ignore[union-attr]
+    steps = field or (study.differing[0] if len(study.differing) == 1 else None)
+    ordered = steps is not None and steps.numeric and all(setup.key in steps.values for setup in study.setups)
     kept = _best(groups, metric)
-    return Grouping(tuple(kept), field.title if field else "configuration", ordered, len(groups) - len(kept))
+    return Grouping(
+        tuple(kept), f"value of {field.title}" if field else "configuration", ordered, len(groups) - len(kept)
+    )
 
 
 def _field(study: Watched, by: str) -> Field | None:
@@ -76,10 +78,6 @@ def _field(study: Watched, by: str) -> Field | None:
             return field
     known = ", ".join(repr(key) for key in (BY_CONFIG, *(field.key for field in study.differing)))
     raise UsageError(f"by={by!r}: the runs of {study.title} cannot be grouped so. Use one of {known}.")
-
-
-def _whole(field: Field, study: Watched) -> bool:
-    return all(setup.key in field.values for setup in study.setups)
 
 
 def _by_config(study: Watched) -> list[tuple[str, Sequence[Setup]]]:

@@ -50,7 +50,7 @@ def over_seeds(asked: "Asked", grouping: "Grouping", found: Sequence[Lines]) -> 
         ],
     )
     told = [_told(one, point, hues[one.label], asked) for one, point in exact]
-    spec["layer"] += _hover(spec, told, ["series", AXES[asked.x], "mean", "95% interval", "seeds"])
+    spec["layer"] += _hover(spec, told)
     return spec
 
 
@@ -67,7 +67,7 @@ def every_step(asked: "Asked", grouping: "Grouping", every: Sequence["Series"]) 
     seeds = {one.label: str(len(one.seeds)) for one in drawn}
     rows = figures.steps_rows(drawn, y="mean")
     told = [_bin(row, colour[row["series"]], seeds[row["series"]]) for row in rows[:: -(-len(rows) // POINTS)]]
-    spec["layer"] += _hover(spec, told, ["series", "step", "mean", "lowest", "highest", "seeds"])
+    spec["layer"] += _hover(spec, told)
     return spec
 
 
@@ -109,7 +109,8 @@ def _spec(
 def _look(asked: "Asked", grouping: "Grouping", names: Sequence[str]) -> dict[str, Any]:
     room = max(map(len, names), default=0) * LETTER + 14
     size = {"width": max(int(asked.width - AXIS - room), 120), "height": 320 if asked.width >= 700 else 260}
-    return {"ordered": grouping.ordered, "log_x": asked.log_x, "log_y": asked.log_y, **size}
+    dashed = () if grouping.ordered else names[len(theme.CATEGORIES) :]  # there the colours begin anew
+    return {"ordered": grouping.ordered, "dashed": dashed, "log_x": asked.log_x, "log_y": asked.log_y, **size}
 
 
 def _y_title(asked: "Asked") -> str:
@@ -185,15 +186,16 @@ def _told(one: Lines, point: Mean, hue: str, asked: "Asked") -> dict[str, Any]:
     """A point of a thick line and what it says. A smoothed line does not pass through it: it is exact."""
     interval = f"[{_exact(point.low)}, {_exact(point.high)}]" if isfinite(point.low) else "–"
     place = f"{point.x:,.0f}" if asked.x != "seconds" else wording.significant(point.x, 4)
-    words = {"series": one.label, AXES[asked.x]: place, "mean": _exact(point.mean)}
-    return {"x": point.x, "y": point.mean, "shade": hue, **words, "95% interval": interval, "seeds": str(point.n)}
+    words = {"series": one.label, AXES[asked.x]: place, "mean": _exact(point.mean), "95% interval": interval}
+    return {"x": point.x, "y": point.mean, "shade": hue, "told": {**words, "seeds": str(point.n)}}
 
 
 def _bin(row: Mapping[str, Any], hue: str, seeds: str) -> dict[str, Any]:
     """What a point of the losses of all steps says."""
     numbers = {name: _exact(row[name]) for name in ("mean", "lowest", "highest")}
     place = {"x": row["step"], "y": row["mean"], "shade": hue}
-    return {**place, "series": row["series"], "step": f"{row['step']:,.0f}", **numbers, "seeds": seeds}
+    words = {"series": row["series"], "step": f"{row['step']:,.0f}", **numbers, "seeds": seeds}
+    return {**place, "told": words}
 
 
 def _exact(value: float | None) -> str:
@@ -218,19 +220,20 @@ def _by_line(rows: Rows) -> dict[str, Any]:
     }
 
 
-def _hover(spec: Mapping[str, Any], rows: Rows, told: Sequence[str]) -> list[dict[str, Any]]:
-    """Points that show themselves, and what they say, when a pointer is near."""
+def _hover(spec: Mapping[str, Any], rows: Rows) -> list[dict[str, Any]]:
+    """Points that show themselves, and say their ``told``, when a pointer is near: on them, or in their cell of the
+    plane, which is a mark of its own around the point."""
     if not rows:
         return []
     near = {"type": "point", "on": "pointerover", "clear": "pointerout", "nearest": True}
-    words = [{"field": name, "type": "nominal", "title": name} for name in told]
+    words = {"expr": "datum.datum ? datum.datum.told : datum.told"}
     seen = {"condition": {"param": "near", "empty": False, "value": 1}, "value": 0}
     return [
         {
             "data": {"values": rows},
             "params": [{"name": "near", "select": near}],
-            "mark": {"type": "point", "filled": True, "size": 56, "clip": True},
-            "encoding": {**_plane(spec), "opacity": seen, "tooltip": words},
+            "mark": {"type": "point", "filled": True, "size": 56, "clip": True, "tooltip": words},
+            "encoding": {**_plane(spec), "opacity": seen},
         }
     ]
 

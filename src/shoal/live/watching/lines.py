@@ -159,11 +159,9 @@ class Mean(NamedTuple):
 def means(one: Lines) -> list[Mean]:
     """The points of a group's thick line, with 95% intervals over its seeds (NaN of a single one)."""
     rows = one.values[one.averaged, : one.means_to + 1]
-    columns = zip(*mean_band(rows), np.isfinite(rows).sum(axis=0), strict=True)
-    points = [
-        Mean(epoch, float(one.x[epoch]), *map(float, column[:3]), int(column[3]))
-        for epoch, column in enumerate(columns)
-    ]
+    mean, low, high = (line.tolist() for line in mean_band(rows))
+    counts, x = np.isfinite(rows).sum(axis=0).tolist(), one.x.tolist()
+    points = [Mean(epoch, x[epoch], mean[epoch], low[epoch], high[epoch], n) for epoch, n in enumerate(counts)]
     return [point for point in points if point.n]
 
 

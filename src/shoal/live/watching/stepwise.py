@@ -62,12 +62,12 @@ def series(grouping: Grouping, steps: Mapping[str, int], store: Store, factor: f
 
 def _series(group: Group, most: int, store: Store, factor: float) -> Series | None:
     kept, _, _ = chosen(group, most)
-    rows = []
+    rows: list[np.ndarray] = []
     for runs in kept.values():
         losses = [history.step_losses for one in runs if one.status != "diverged" and (history := _history(one, store))]
         if len(losses) == len(runs) and min(map(len, losses)):
             shortest = min(map(len, losses))
-            rows.append(np.mean([row[:shortest] for row in losses], axis=0, dtype=np.float64))
+            rows.append(np.array([row[:shortest] for row in losses], np.float64).mean(axis=0))
     if not rows:
         return None
     length = min(map(len, rows))
