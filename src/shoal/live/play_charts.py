@@ -29,6 +29,8 @@ METRICS = {
     "train_loss": "training loss",
     "train_accuracy": "training accuracy",
 }
+LONGEST_NAME = 24
+"""Letters that there is room for at the end of a line."""
 ROOF = 2.0
 """A loss that rises beyond so many times its beginning leaves the plane, or nothing else would be seen of it."""
 
@@ -57,6 +59,13 @@ def shown(
         }
 
 
+def warm() -> None:
+    """Draw and compare nothing: loading what both need takes a second, which the first chart then does not."""
+    compare([0.0, 1.0], [1.0, 0.0])
+    with figures.unchecked():
+        _plane([Series("", np.arange(2), np.zeros((2, 2)))], 1, "")
+
+
 @dataclass(frozen=True, eq=False)
 class Side:
     """What is stored of one setting: n seeds, at most E epochs."""
@@ -74,7 +83,7 @@ class Side:
     @property
     def epochs(self) -> int:
         """E."""
-        return self.values.shape[1] - 1
+        return int(self.values.shape[1] - 1)
 
     @property
     def ended(self) -> np.ndarray:
@@ -103,12 +112,26 @@ def _side(label: str, config: Config, seeds: Any, store: Store, engine: str, met
 
 def _curves(sides: list[Side], metric: str, log_y: bool) -> dict[str, Any]:
     epochs = max(side.epochs for side in sides)
-    series = [line for side in sides for line in _lines(side.label, side.values, side.last)]
+    names = _names([side.label for side in sides])
+    series = [line for name, side in zip(names, sides, strict=True) for line in _lines(name, side.values, side.last)]
     roof = _roof(sides) if metric.endswith("loss") and not log_y else None
     unit = ", nats" if metric.endswith("loss") else ""
-    look = {"x_title": "epoch", "y_title": METRICS[metric] + unit, "x_domain": (0, epochs), "x_ticks": _ticks(epochs)}
-    chart = figures.curves(series, log_y=log_y, y_domain=roof, **look)
-    return chart.to_dict(validate=False)  # type: ignore[no-any-return]
+    return _plane(series, epochs, METRICS[metric] + unit, log_y=log_y, y_domain=roof)
+
+
+def _plane(series: list[Series], epochs: int, y_title: str, **look: Any) -> dict[str, Any]:
+    """Lines over all epochs that there will be, so that they come into a plane that stays."""
+    ticks = [float(epoch) for epoch in range(0, epochs + 1, max(1, ceil(epochs / 10)))]
+    axis: dict[str, Any] = {"x_title": "epoch", "x_domain": (0, epochs), "x_ticks": ticks}
+    chart: dict[str, Any] = figures.curves(series, y_title=y_title, **axis, **look).to_dict(validate=False)
+    return chart
+
+
+def _names(labels: list[str]) -> list[str]:
+    """What is written at the lines' ends: labels, or what the form calls the settings where those are long."""
+    if max(map(len, labels)) <= LONGEST_NAME:
+        return labels
+    return ["A", "B"] if len(labels) == 2 else [""]
 
 
 def _lines(label: str, values: np.ndarray, last: np.ndarray) -> list[Series]:
@@ -133,10 +156,6 @@ def _roof(sides: list[Side]) -> tuple[float, float] | None:
         return None
     low = min(float(every.min()), start)
     return low - 0.04 * (ROOF * start - low), ROOF * start
-
-
-def _ticks(epochs: int) -> list[float]:
-    return [float(epoch) for epoch in range(0, epochs + 1, max(1, ceil(epochs / 10)))]
 
 
 # ---- words --------------------------------------------------------------------------------------------
@@ -178,14 +197,13 @@ def _difference(a: Side, b: Side, metric: str) -> dict[str, Any]:
     epochs = min(a.epochs, b.epochs)
     reach = np.minimum(np.minimum(a.last, b.last), epochs)
     each = b.values[:, : epochs + 1] - a.values[:, : epochs + 1]
-    look = {"x_title": "epoch", "y_title": f"difference in {METRICS[metric]}, B − A", "x_domain": (0, epochs)}
-    lines = _lines("B − A", each, reach)
-    chart = figures.curves(lines, x_ticks=_ticks(epochs), y_rules=[(0.0, "no difference")], height=150, **look)
+    look: dict[str, Any] = {"y_rules": [(0.0, "")], "height": 150, "among": ["A", "B", "B − A"]}
+    chart = _plane(_lines("B − A", each, reach), epochs, f"difference in {METRICS[metric]}, B − A", **look)
     found, epoch = _compared(a, b, reach, epochs, metric)
     facts: dict[str, Any] = {"low": None, "high": None, "estimate": None, "n": 0, "epoch": epoch}
     if found:
         facts |= {"low": found.low, "high": found.high, "estimate": found.estimate, "n": found.n}
-    return {"chart": chart.to_dict(validate=False), "sentence": _sentence(a, b, found, epoch, metric), **facts}
+    return {"chart": chart, "sentence": _sentence(a, b, found, epoch, metric), **facts}
 
 
 def _compared(a: Side, b: Side, reach: np.ndarray, epochs: int, metric: str) -> tuple[Comparison | None, int]:
@@ -207,18 +225,17 @@ def _sentence(a: Side, b: Side, found: Comparison | None, epoch: int, metric: st
         return "No seed of both settings has come so far that they could be compared."
     seeds = len(a.last)
     over = wording.count(found.n, "seed") if found.n == seeds else f"{found.n} of {wording.count(seeds, 'seed')} so far"
-    what = f"After epoch {epoch} the {METRICS[metric]} of {b.label}"
     amount = f"{_signed(found)} {_interval(found)}".strip()
-    by = ", the median, as runs diverged" if found.method == "ranks" else ""
-    difference = f"B − A is {amount}{by} over {over}"
-    match found.decision:
-        case "too few":
-            few = f"and fewer than {FEWEST} decide nothing"
-            return f"{what} is not told apart from that of {a.label}: {difference}, {few}."
-        case "open":
-            return f"{what} against that of {a.label} is not settled: {difference}."
-    better = (found.decision == "above") == metric.endswith("accuracy")
-    return f"{what} is {found.decision} that of {a.label}, which is {'better' if better else 'worse'}: {difference}."
+    median = " (the median, as runs diverged)" if found.method == "ranks" else ""
+    better = "better" if (found.decision == "above") == metric.endswith("accuracy") else "worse"
+    verdict = {
+        "too few": f". Fewer than {FEWEST} decide nothing",
+        "open": ": not settled",
+        "above": f": {b.label} is above, which is {better}",
+        "below": f": {b.label} is below, which is {better}",
+    }[found.decision]
+    what = f"After epoch {epoch} the {METRICS[metric]} of {b.label} minus that of {a.label}"
+    return f"{what} is {amount}{median} over {over}{verdict}."
 
 
 def _signed(found: Comparison) -> str:

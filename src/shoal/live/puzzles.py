@@ -78,8 +78,8 @@ PUZZLES: tuple[Puzzle, ...] = (
         "Both have the same rate, the same images and the same weights at the start.",
         Ask(
             (
-                msgspec.structs.replace(_LINEAR, lr=10.0, epochs=5, loss="log-sum-exp"),
-                msgspec.structs.replace(_LINEAR, lr=10.0, epochs=5, loss="naive"),
+                msgspec.structs.replace(_LINEAR, lr=1.0, epochs=5, loss="log-sum-exp"),
+                msgspec.structs.replace(_LINEAR, lr=1.0, epochs=5, loss="naive"),
             ),
             seeds=3,
         ),
