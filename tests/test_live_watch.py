@@ -202,6 +202,14 @@ def test_verdicts_are_those_of_the_runs_so_far_in_the_reports_words(writer, watc
     assert found["sentence"].startswith("So far supported by 6 seeds")
 
 
+def test_another_study_of_the_same_name_has_not_its_verdicts(writer, watch):
+    claim = Claim(
+        "1", "Faster is better.", measure="loss", a={"lr": 0.5}, b={"lr": 0.1}, direction="below", margin="5%"
+    )
+    part(writer)
+    assert watch(replace(tiny_study(epochs=7), claims=[claim]))("verdicts", study="rates")["verdicts"] == []
+
+
 def test_a_study_whose_claims_nobody_knows_has_no_verdicts(writer, watch):
     part(writer)
     assert watch()("verdicts", study="rates")["verdicts"] == []
@@ -235,18 +243,18 @@ def test_an_answer_is_computed_again_only_when_the_store_is_newer_and_the_pace_a
 
 
 def test_what_is_dear_to_compute_is_computed_seldom():
-    clock, versions = Clock(), [1]
-    memo = Memo(lambda: versions[-1], lambda: 1.0, clock)
+    clock, spent, versions = Clock(), Clock(), [1]
+    memo = Memo(lambda: versions[-1], lambda: 1.0, clock, spent)
 
     def compute():
-        clock.now += 1.0
+        spent.now += 1.0
         return versions[-1]
 
     memo.get("a", compute)
     versions.append(2)
-    clock.now = 15.0
+    clock.now = 9.0
     assert memo.get("a", compute) == 1
-    clock.now = 21.1
+    clock.now = 10.0
     assert memo.get("a", compute) == 2
 
 
@@ -275,6 +283,25 @@ def test_training_is_told_by_how_seconds_grow_and_forgotten_after_a_while():
     clock.now = 20.0
     assert not pulse.trains("a")
     assert pulse.trains("a", epoch=10.0), "epochs that are long are waited for"
+
+
+def test_time_left_is_the_work_left_by_the_speed_seen(writer, watch):
+    study = tiny_study(seeds=range(2))
+    ask(writer, study)
+    slow = study.points[0].config
+    put(writer, Run(slow, 0), [0.9, 0.8])
+    watching, clock = watch(), Clock()
+    room = Room(watching.lab)
+    room.memo, room.pulse = Memo(watching.lab.changed, lambda: 1.0, clock), Pulse(clock)
+    assert room.overview()["studies"][0]["left"] is None
+    put(writer, Run(slow, 1), [0.9, 0.8])
+    watching.newer()
+    clock.now = 4.0
+    (found,) = room.overview()["studies"]
+    assert (found["training"], found["running"]) == (True, 2)
+    assert found["left"] == (2 + 2 + 3 + 3) * 2.0 / (2.0 / 4.0), "ten epochs of two seconds at half a run at once"
+    clock.now = 60.0
+    assert room.overview()["studies"][0]["left"] is None, "whoever trained has stopped"
 
 
 # ---- configurations as fields ---------------------------------------------------------------------------

@@ -5,8 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakes import dots, tiny_config, tiny_study
+from shoal.figures import Series
+from shoal.live.watching import layers
 from shoal.live.watching.gathering import Replicate, Setup
 from shoal.live.watching.grouping import Group
 from shoal.live.watching.lines import lines, means, smoothed
@@ -188,14 +192,24 @@ def test_of_many_groups_the_best_are_shown_and_it_is_said(writer, watch):
     assert "Shown are the 12 of 15 whose last validation loss is lowest." in found["caption"]
 
 
+@given(st.integers(1, 10**6), st.integers(120, 1600))
+def test_epochs_are_marked_whole_at_even_steps_and_never_crowded(last, width):
+    ticks = layers.whole_ticks([Series("a", np.array([0.0, last]), np.zeros(2))], width, log=False)
+    assert ticks[0] == 0
+    assert ticks[-1] <= last
+    assert all(tick == int(tick) for tick in ticks)
+    assert len(set(np.diff(ticks))) <= 1
+    assert len(ticks) <= max(width / 60, 2) + 1
+
+
 def test_more_words_than_colours_are_told_apart_by_dashes(writer, watch):
     words = "abcdefgh"
     study = Study("words", lambda word: tiny_config(0.1 + words.index(word)), Grid(word=list(words)), seeds=[0])
     ask(writer, study)
     for point in study.points:
         put(writer, Run(point.config, 0), falling(0.5))
-    layers = watch("chart", study="words")["chart"]["layer"]
-    assert [layer["mark"].get("strokeDash") for layer in layers if layer["mark"]["type"] == "line"] == [None, [5, 3]]
+    drawn = watch("chart", study="words")["chart"]["layer"]
+    assert [layer["mark"].get("strokeDash") for layer in drawn if layer["mark"]["type"] == "line"] == [None, [5, 3]]
 
 
 def test_groups_by_a_number_are_a_ramp_and_by_a_word_are_categories(writer, watch):

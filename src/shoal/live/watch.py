@@ -4,6 +4,7 @@
 A study is looked up by its name among those the store knows; nothing is trained, written or opened by a name.
 """
 
+import threading
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,6 +43,7 @@ class Room:
         self.lab = lab
         self.memo = Memo(lab.changed, lambda: lab.hub.pace)
         self.pulse = Pulse()
+        threading.Thread(target=_ready, name="shoal-charts", daemon=True).start()
 
     def standings(self) -> tuple[Gathered, dict[str, Standing]]:
         """Everything in the store, study by study."""
@@ -92,6 +94,11 @@ class Room:
             data = {point.config.data: self.lab.dataset(point.config.data) for point in study.points}
             rows = judged(study, standing.study, self.lab.reader(), data, self.lab.engine)
         return {"stored": stored, "verdicts": rows}
+
+
+def _ready() -> None:
+    """Load what draws charts while the page still asks for what stands before them."""
+    import shoal.figures  # noqa: F401
 
 
 # ---- routes ---------------------------------------------------------------------------------------------

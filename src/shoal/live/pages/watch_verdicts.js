@@ -14,12 +14,28 @@ export function verdicts(lab) {
     const mine = ++turn;
     if (name !== study) element.hidden = true;
     study = name;
-    const answer = await lab.api.get("/api/watch/verdicts", { study: name });
+    const answer = await ask(name);
     if (mine !== turn) return Infinity;
     element.hidden = answer.verdicts.length === 0;
     put(title, answer.verdicts.some((one) => one.so_far) ? "Verdicts so far" : "Verdicts");
     put(list, answer.verdicts.map((one) => told(h, one)));
+    if (answer.refused) refuse(answer.refused);
     return answer.stored;
+  }
+
+  /** Claims that cannot be judged here, as their data is elsewhere, leave curves and runs alone. */
+  async function ask(name) {
+    try {
+      return await lab.api.get("/api/watch/verdicts", { study: name });
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      return { stored: Infinity, verdicts: [], refused: error.message };
+    }
+  }
+
+  function refuse(words) {
+    element.hidden = false;
+    put(list, h("li", { class: "hint" }, words));
   }
 
   return { element, read };

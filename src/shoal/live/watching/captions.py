@@ -99,14 +99,14 @@ def _averaged(lines: Sequence[Lines]) -> str:
 def _on_their_way(lines: Sequence[Lines]) -> str:
     """What unfinished runs are to the means."""
     beside = sum(int((~one.averaged).sum()) for one in lines)
-    among = sum(int((~one.whole & one.averaged).sum()) for one in lines)
+    among = [one for one in lines if (~one.whole & one.averaged).any()]
     told = []
     if beside:
         are = "line is" if beside == 1 else "lines are"
         told.append(f"{beside} thin {are} of runs that have not ended, and not in the means.")
-    if among and not any(one.means_to for one in lines):
+    if not any(one.means_to for one in lines):
         told.append("No epoch has ended yet: this is before training.")
-    elif among:
+    elif any(len(one.seeds) > 1 for one in among):
         told.append("Where no run has ended, the mean goes as far as all its seeds have come.")
     return " ".join(told)
 

@@ -7,14 +7,14 @@ Two hundred pages that watch one training are given one answer; what they ask fo
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 MOST = 100
 """Answers kept at once."""
-SHARE = 0.05
-"""Of a core, at most, for one kind of answer that is asked for all the time."""
+SHARE = 0.1
+"""Of a core, at most, for one answer that is asked for all the time."""
 
 
 class Memo:
@@ -24,12 +24,17 @@ class Memo:
         version: how new the store is.
         pace: seconds after which a page asks again, at the earliest.
         clock: seconds that pass.
+        spent: seconds that computing has taken of a core; waiting for one takes nothing.
     """
 
     def __init__(
-        self, version: Callable[[], int], pace: Callable[[], float], clock: Callable[[], float] = monotonic
+        self,
+        version: Callable[[], int],
+        pace: Callable[[], float],
+        clock: Callable[[], float] = monotonic,
+        spent: Callable[[], float] = thread_time,
     ) -> None:
-        self._version, self._pace, self._clock = version, pace, clock
+        self._version, self._pace, self._clock, self._spent = version, pace, clock, spent
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._turn = threading.Lock()
 
@@ -37,12 +42,11 @@ class Memo:
         """What was computed before, if it is new enough; of several who ask at once, one computes."""
         kept = self._entry(key)
         with kept.turn:
-            version, now = self._version(), self._clock()
-            if kept.version != version and now >= kept.until:
-                value = compute()
-                cost = self._clock() - now
-                kept.value, kept.version = value, version
-                kept.until = now + cost + max(0.8 * self._pace(), cost / SHARE)
+            version = self._version()
+            if kept.version != version and self._clock() >= kept.until:
+                before = self._spent()
+                kept.value, kept.version = compute(), version
+                kept.until = self._clock() + max(0.8 * self._pace(), (self._spent() - before) / SHARE)
             return cast(T, kept.value)
 
     def _entry(self, key: Hashable) -> "_Kept":

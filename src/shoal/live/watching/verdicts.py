@@ -18,7 +18,7 @@ from shoal.study import Study
 def verdicts(
     study: Study, watched: Watched, store: Store, data: Mapping[str, Dataset], engine: Engine
 ) -> list[dict[str, Any]]:
-    """A row for each claim, as `shoal verify` would judge it now.
+    """A row for each claim, as `shoal verify` would judge it now; none if the store's study only has the same name.
 
     Args:
         watched: says which seeds were asked for.
@@ -26,7 +26,9 @@ def verdicts(
     """
     seeds = sorted({one.seed for one in watched.replicates}) or None
     results = StoredResults(store, study, data, engine, seeds=seeds)
-    return [_told(verdict) for verdict in results.verdicts()]
+    points = results.study.points if results.study else ()
+    same = {point.config.hash for point in points} & {setup.key for setup in watched.setups}
+    return [_told(verdict) for verdict in results.verdicts()] if same else []
 
 
 def _told(verdict: Verdict) -> dict[str, Any]:
