@@ -10,9 +10,8 @@ import pytest
 
 from fakes import beginning, record_of, tiny_config
 from shoal.errors import StoreError
-from shoal.live import following
 from shoal.live.events import Hub
-from shoal.live.following import MOST_RECORDS, Follower
+from shoal.live.following import MOST_RECORDS, OFTEN, SELDOM, Follower
 from shoal.store import Store, schema
 from shoal.study import Run
 
@@ -184,14 +183,26 @@ def test_a_store_of_before_is_followed_after_it_was_brought_up_to_date(path, fol
 
 
 def test_a_poke_is_enough_where_nobody_looks(path, writer, follow, monkeypatch):
-    monkeypatch.setattr(following, "SELDOM", 3600)
-    monkeypatch.setattr(following, "LIVELY", 0)
+    asleep = threading.Event()
+    monkeypatch.setattr(Follower, "_patience", lambda follower: asleep.set() or 3600)
     hub = Told()
-    hub.watchers = 0
     follower = follow(path, hub)
+    assert asleep.wait(10)
     add(writer, 0, 0)
     follower.poke()
     assert hub.next() == ([(0, 0)], False)
+
+
+def test_it_looks_often_while_somebody_watches_or_something_happens(path, writer):
+    hub = Told()
+    follower = Follower(path, hub)
+    assert follower._patience() == OFTEN
+    hub.watchers = 0
+    assert follower._patience() == SELDOM
+    add(writer, 0, 0)
+    follower._look()
+    assert follower._patience() == OFTEN
+    follower._let_go()
 
 
 @pytest.mark.parametrize(("count", "more"), [(MOST_RECORDS, False), (MOST_RECORDS + 1, True)])
