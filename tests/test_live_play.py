@@ -53,10 +53,6 @@ def trained(visitor: Visitor, lab: Lab, ask: Any) -> dict[str, Any]:
     asked = visitor.post("/api/play/train", ask)
     assert asked.status == 200, asked.body
     assert ended(lab, asked.json["training"]) == "finished"
-    for _ in range(6000):  # the store's follower tells of it a moment later
-        if lab.reader().mark() and lab.changed():
-            break
-        time.sleep(0.01)
     return asked.json
 
 
@@ -109,17 +105,19 @@ def test_one_setting_has_no_difference(visitor, lab):
     assert "log scale" in str(found["chart"])
 
 
-def test_a_chart_is_drawn_once_until_something_is_stored(visitor, lab):
-    told = trained(visitor, lab, PAIR)
-    address = f"/api/play/chart?training={told['training']}"
-    visitor.get(address)
-    training = lab.trainer.find(told["training"])
-    (drawn,) = training.shown.values()
-    visitor.get(address)
-    assert next(iter(training.shown.values())) is drawn
-    lab.hub.stored += 1
-    visitor.get(address)
-    assert next(iter(training.shown.values())) is not drawn
+def test_a_chart_is_drawn_once_until_something_is_stored(tmp_path):
+    with Lab(tmp_path / "shoal.db", DATA) as lab:
+        lab.follower.stop()  # the test says when something was stored
+        visitor = Visitor(rooms(lab))
+        told = trained(visitor, lab, PAIR)
+        charts = lab.trainer.find(told["training"]).shown
+        drawn = []
+        for stored in (1, 1, 2):
+            lab.hub.stored = stored
+            visitor.get(f"/api/play/chart?training={told['training']}")
+            drawn.append(charts["validation_loss", False])
+    assert drawn[0] is drawn[1]
+    assert drawn[1] is not drawn[2]
 
 
 def test_a_slider_that_moves_asks_anew_and_drops_the_old(visitor, lab):
@@ -252,8 +250,18 @@ def test_means_are_of_runs_that_have_come_equally_far():
     assert mean.values.tolist() == [[2.0, 1.0, 0.5]]
     assert beside.values[0, 1] == 1.5
     assert beside.means_to == -1
-    (common,) = _lines("a", values[:, :2], np.array([0, 0, -1]))
-    assert (len(common.values), common.means_to) == (2, 0)
+    five = np.concatenate([values[:2], values[:2], values])
+    (common,) = _lines("a", five, np.array([1, 1, 1, 1, 1, 0, -1]))
+    assert (len(common.values), common.means_to) == (6, 0)
+
+
+def test_two_seeds_have_a_mean_and_no_band():
+    values = np.array([[2.0, 1.0], [3.0, 2.0]])
+    mean, seeds = _lines("a", values, np.array([1, 1]))
+    assert mean.values.tolist() == [2.5, 1.5]
+    assert seeds.values[:2].tolist() == values.tolist()
+    assert np.isnan(seeds.values[2]).all()
+    assert seeds.means_to == -1
 
 
 def test_a_loss_that_runs_away_does_not_flatten_the_others():

@@ -16,7 +16,7 @@ import numpy as np
 from shoal import figures, wording
 from shoal.analysis import metrics
 from shoal.analysis.comparison import FEWEST, Comparison, compare
-from shoal.analysis.statistics import mean_interval
+from shoal.analysis.statistics import mean_band, mean_interval
 from shoal.data import Dataset
 from shoal.errors import UsageError
 from shoal.figures import Series
@@ -135,17 +135,24 @@ def _names(labels: list[str]) -> list[str]:
 
 
 def _lines(label: str, values: np.ndarray, last: np.ndarray) -> list[Series]:
-    """The runs that a mean is taken of, and those that are on their way as thin lines only."""
+    """The runs that a mean is taken of, and those that only are thin lines beside it.
+
+    With two or three seeds an interval would fill the plane and say nothing: the mean then comes without its band.
+    """
     epochs = values.shape[1] - 1
     x, begun, ended = np.arange(epochs + 1), last >= 0, last == epochs
     within = ended if ended.any() else begun
     means_to = float(last[within].min()) if within.any() else 0.0
-    beside = begun & ~within
-    lines = [Series(label, x, values[within], means_to)]
-    if beside.any():
-        nothing = np.full((1, epochs + 1), np.nan)  # a row alone would be drawn as a mean
-        lines.append(Series(label, x, np.concatenate([values[beside], nothing]), -1.0))
-    return lines
+    if 1 < within.sum() < wording.FEWEST:
+        mean = Series(label, x, mean_band(values[within])[0], means_to)
+        return [mean, _thin(label, x, values[begun])]
+    mean = Series(label, x, values[within], means_to)
+    return [mean, _thin(label, x, values[begun & ~within])] if (begun & ~within).any() else [mean]
+
+
+def _thin(label: str, x: np.ndarray, rows: np.ndarray) -> Series:
+    """Lines without a mean; with a row of nothing beside them, as a row alone would be drawn as one."""
+    return Series(label, x, np.concatenate([rows, np.full((1, len(x)), np.nan)]), -1.0)
 
 
 def _roof(sides: list[Side]) -> tuple[float, float] | None:
@@ -168,7 +175,8 @@ def _caption(sides: list[Side], metric: str, stand_ins: set[str]) -> str:
     seeds = len(sides[0].last)
     ended = min(int(side.ended.sum()) for side in sides)
     count = f"n = {ended} of {wording.count(seeds, 'seed')} so far" if ended < seeds else wording.seeds(seeds)
-    thin = " Thin lines are seeds, thick ones their mean, bands its 95% interval." if seeds > 1 else ""
+    bands = ", bands its 95% interval" if ended >= wording.FEWEST else ""
+    thin = f" Thin lines are seeds, thick ones their mean{bands}." if seeds > 1 else ""
     drawn = "".join(f" Drawn images stand in for {one}: this says nothing of it." for one in sorted(stand_ins - {""}))
     return f"{name}: {'; '.join(told)} ({count}).{thin}{drawn}"
 
