@@ -6,11 +6,11 @@ import { h, put } from "./dom.js";
 import { Pad } from "./draw_canvas.js";
 import { layout } from "./draw_layout.js";
 import { card, layers, percent, ranked, steps } from "./draw_shown.js";
-import { paced } from "./play_pace.js";
+import { paced, settled } from "./play_pace.js";
 
 const NAMING = 170; // milliseconds from one question to the next while drawing: at most six a second
 const LOOKING = 400;
-const SAYING = 1000;
+const SAYING = 1000; // of stillness, so that a listener hears the pen first and then what was made of it
 const READING = 3000; // between two looks at which networks there are, while some of them train
 const LARGEST = 50e6; // bytes of a picture
 const KINDS = {
@@ -28,10 +28,10 @@ export async function enter(root, lab) {
 class Room {
   constructor(root, lab) {
     Object.assign(this, { root, lab, cards: new Map(), models: [], leftOut: 0, shown: true, stale: false, words: "" });
-    this.sets = lab.state.data.filter(({ name }) => name in KINDS);
+    this.sets = Object.keys(KINDS).flatMap((kind) => lab.state.data.filter(({ name }) => name === kind));
     this.name = paced(() => NAMING, () => this.ask());
     this.look = paced(() => LOOKING, () => this.lookInside());
-    this.announce = paced(() => SAYING, async () => this.words && lab.say(this.words));
+    this.announce = settled(SAYING, () => this.words && lab.say(this.words));
     this.reread = paced(() => READING, () => this.read());
     this.parts = layout(root, this.sets.map(({ name }) => [name, KINDS[name].many]), {
       choose: (name) => this.choose(name),
@@ -50,11 +50,10 @@ class Room {
     this.listen();
   }
 
-  /** Opens on a data set that has networks: on digits if both have some, or neither. */
+  /** Opens on a data set that has networks: on the first if both have some, or neither. */
   async begin() {
-    const first = this.sets.toSorted((one, other) => (other.name === "mnist") - (one.name === "mnist"));
-    if (!first.length) return this.fail("This server has neither digits nor garments to draw for.");
-    for (const { name } of [...first, first[0]]) {
+    if (!this.sets.length) return this.fail("This server has neither digits nor garments to draw for.");
+    for (const { name } of [...this.sets, this.sets[0]]) {
       await this.choose(name);
       if (this.models.length) break;
     }
@@ -184,7 +183,7 @@ class Room {
     this.sum(answers);
   }
 
-  /** One sentence over all answers, for the eye at once and for the ear at most once a second. */
+  /** One sentence over all answers, for the eye at once and for the ear once they are still. */
   sum(answers) {
     const first = answers.map((answer) => ranked(answer)[0]).filter(Boolean);
     if (!first.length) return put(this.parts.summary, this.lacking());

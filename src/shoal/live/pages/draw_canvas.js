@@ -190,11 +190,14 @@ export class Pad {
 function draw(brush, { points, width, erases }, side, style) {
   brush.save();
   brush.globalCompositeOperation = erases ? "destination-out" : "source-over";
-  brush.strokeStyle = style;
+  brush.fillStyle = brush.strokeStyle = style;
   brush.lineWidth = width * side;
   brush.lineCap = brush.lineJoin = "round";
   brush.beginPath();
-  for (const { x, y } of [points[0], ...points]) brush.lineTo(x * side, y * side); // one point alone is a dot
+  brush.arc(points[0].x * side, points[0].y * side, (width * side) / 2, 0, 2 * Math.PI); // a point alone has no line
+  brush.fill();
+  brush.beginPath();
+  for (const { x, y } of points) brush.lineTo(x * side, y * side);
   brush.stroke();
   brush.restore();
 }

@@ -45,9 +45,10 @@ function left(parts, kinds, on) {
   const button = (words, act) => h("button", { class: "button", type: "button", onclick: act }, words);
   const pick = () => parts.file.click();
   return [
-    h("div", { class: "controls" }, kinds.length > 1 && chooser(kinds, on), field("Pen", parts.pen), parts.filling),
+    h("div", { class: "controls" }, kinds.length > 1 && chooser(kinds, on), field("Pen", parts.pen)),
     parts.sheet,
     h("div", { class: "tools" }, button("Undo", on.undo), button("Clear", on.clear), button("Choose an image", pick)),
+    parts.filling,
     parts.file,
     parts.failure,
     h("p", { class: "hint", id: "draw-how" }, HOW),
