@@ -66,6 +66,7 @@ def test_the_section_in_contributing_is_one() -> None:
         "docs/engine.md",
         "docs/equivalence.md",
         "docs/log.md",
+        "docs/notebook.md",
         "docs/performance.md",
         "docs/replication.md",
         "docs/statistics.md",

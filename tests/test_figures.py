@@ -276,3 +276,9 @@ def test_a_label_that_no_drawing_can_hold_ends_no_process():
     drawn = figures.svg(figures.curves(series, **WORDS))
     assert "a��b��" in drawn
     assert figures.png(figures.curves(series, **WORDS)).startswith(b"\x89PNG")
+
+
+def test_an_interval_of_too_few_seeds_can_be_left_out():
+    series = [figures.Series(*one, banded=False) for one in RATES]
+    assert layers(figures.curves(RATES, **WORDS), "area")
+    assert layers(figures.curves(series, **WORDS), "area") == []

@@ -98,7 +98,7 @@ def test_results_show_curves_ends_and_verdicts(tmp_path):
     seen = Seen(results(tmp_path, claiming())._repr_html_())
     assert "6 of 6 runs ended · shoal.db" in seen.words
     assert "svg" in seen.tags
-    assert "n = 3 seeds; each seed a thin line" in seen.words
+    assert "n = 3 seeds; each seed a thin line, the mean a thick one." in seen.words, "three seeds have no interval"
     assert "lr 0.13" in seen.words, "label and n"
     assert "Too few seeds" in seen.words
     assert "diverged" not in seen.words

@@ -219,7 +219,7 @@ def _running(cell: Cell, names: int, width: int) -> "Text":
     """Name, loss so far, epoch, and where it stands; what has no room is left out from the right."""
     from rich.text import Text
 
-    sparks = SPARK_WIDTH if width >= 90 else SPARK_WIDTH // 2
+    sparks = SPARK_WIDTH if names <= width - SPARK_WIDTH - 40 else SPARK_WIDTH // 2
     names = min(names, max(width - sparks - 40, 12))
     line = Text(f"{cell.name:<{names}.{names}}  ", no_wrap=True)
     line.append(f"{sparkline(cell.trail, sparks):<{sparks}}", style="blue")

@@ -58,7 +58,7 @@ def strokes(
     for one in series:
         hue = theme.light(colour[one.label])
         mean, low, high = band(one)
-        bands += _band_rows(frame, one, low, high, hue)
+        bands += _band_rows(frame, one, low, high, hue) if one.banded else []
         means[one.label in dashed] += _line_rows(frame, one.label, one.x, mean, hue)
         if len(one.seeds) > 1 and not isinstance(one, Bins):
             for number, seed in enumerate(one.seeds):

@@ -22,6 +22,8 @@ from shoal.wording import rounded
 SECONDS_BETWEEN = 1.0
 SHARE = 10.0
 """After a drawing, so many times as long passes before the next: drawing takes the cores from training."""
+MOST_BETWEEN = 5.0
+"""Seconds; the first drawing, which also starts what draws, can take as long as many others."""
 MOST_RUNNING = 4
 SPARK_WIDTH = 24
 
@@ -77,7 +79,8 @@ class Cell:
         begun = monotonic()
         if begun >= self._next:
             self._show(self._picture(summary(self._board)))
-            self._next = monotonic() + max(SECONDS_BETWEEN, SHARE * (monotonic() - begun))
+            pause = SHARE * (monotonic() - begun) if self._next else 0.0
+            self._next = monotonic() + max(SECONDS_BETWEEN, min(pause, MOST_BETWEEN))
 
     def stopped(self) -> None:
         """The training was interrupted: the last picture shows what is stored."""

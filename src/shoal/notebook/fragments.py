@@ -90,7 +90,7 @@ def table(
 def claim(id: str, says: str, tested: str) -> str:
     """A sentence that is to be judged."""
     return (
-        f'<div class="claim"><span class="word">{words(id)}</span> <span class="soft">“{words(says)}”</span>'
+        f'<div class="claim asked"><span class="word">{words(id)}</span> <span class="soft">“{words(says)}”</span>'
         f"{_tested(tested)}</div>"
     )
 
@@ -119,7 +119,7 @@ def charts(*drawn: str) -> str:
 
 
 def curves(title: str, lines: Sequence[Line], *, ordered: bool = False, dashed: Sequence[str] = ()) -> str:
-    """One chart of curves against epochs, with a band over seeds, as an SVG element.
+    """One chart of curves against epochs, as an SVG element; with a band over seeds where there are enough.
 
     Args:
         title: what is drawn: "validation loss".
@@ -134,8 +134,9 @@ def curves(title: str, lines: Sequence[Line], *, ordered: bool = False, dashed: 
     many = len(shown) > ON_ONE_PLANE
     size = {"width": None, "height": 130} if many else {"width": 300, "height": 200}
     with figures.unchecked():
+        series = [figures.Series(*line, banded=len(line[2]) >= wording.FEWEST) for line in shown]
         chart = figures.curves(
-            shown, x_title="epoch", y_title=title, ordered=ordered and not many, dashed=dashed, facet=many, **size
+            series, x_title="epoch", y_title=title, ordered=ordered and not many, dashed=dashed, facet=many, **size
         )
         drawing = figures.svg(chart)
     ends = wording.listed([f"{label}: {_last(values)}" for label, _, values, _ in shown])

@@ -145,7 +145,8 @@ def answered(results: StoredResults) -> str:
 def _drawn(study: Study, found: Sequence[Curves]) -> list[str]:
     counts = sorted({len(each.seeds) for each in found})
     n = wording.seeds(counts[0]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
-    how = "each seed a thin line, the mean a thick one, its 95% interval a band" if counts[-1] > 1 else "single runs"
+    how = "each seed a thin line, the mean a thick one" if counts[-1] > 1 else "single runs"
+    how += ", its 95% interval a band" if counts[-1] >= wording.FEWEST else ""
     both = [
         fragments.curves(
             metric.replace("_", " "),
