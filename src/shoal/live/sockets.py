@@ -8,6 +8,7 @@ stands behind the port is not this file's concern.
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,6 +39,7 @@ class PromptProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody has called."""
         self._deadline: asyncio.TimerHandle | None = None
+        self.access_log = False  # whatever loggers there are: a token in an address would be in it
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             return transport.abort()
@@ -102,6 +104,7 @@ class Serving:
     Args:
         address: where its page is, with the token.
         protocol: how a connection is spoken to.
+        farewell: ends the answers that have no end of their own, which would otherwise be cut off a second later.
     """
 
     def __init__(
@@ -110,15 +113,17 @@ class Serving:
         listening: socket.socket,
         address: str,
         protocol: type[H11Protocol] = PromptProtocol,
+        farewell: Callable[[], None] | None = None,
     ) -> None:
         self.address = address
+        self._farewell = farewell
         self._listening = listening
         settings: dict[str, Any] = {
             "http": protocol,
             "loop": "asyncio",
             "ws": "none",
             "lifespan": "off",
-            "access_log": False,  # a token in an address would be in it
+            "access_log": False,
             "log_config": None,
             "log_level": "critical",
             "server_header": False,
@@ -148,5 +153,7 @@ class Serving:
     def stop(self) -> None:
         """Within about a second, although pages listen to streams that have no end."""
         self._server.should_exit = True
+        if self._farewell:
+            self._farewell()
         self._thread.join(timeout=5)
         self._listening.close()
