@@ -13,7 +13,7 @@ from shoal.analysis.statistics import mean_interval
 from shoal.bench import TITLES
 from shoal.wording import count, duration, fixed
 
-MARKS = ("<!-- live: written by benchmarks/live.py -->", "<!-- end of live -->")
+MARKS = ("<!-- measured -->", "<!-- /measured -->")
 Facts = Mapping[str, Any]
 
 

@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from shoal.live import events
+from fakes import FakeEngine
+from shoal.live import events, serve
 from shoal.live.events import MOST_STREAMS, MOST_WAITING, ROUTES, Hub, Stream
+from shoal.live.lab import Lab
 from shoal.store import NewRecord
 
 RECORD = NewRecord(3, 1, 10, 0, 0.7, 0.75, 0.6, 0.8, 0.05, None)
@@ -284,6 +287,19 @@ def test_a_server_ends_while_pages_listen():
         for line in lines:
             assert until(line, b"0\r\n\r\n").endswith(b"0\r\n\r\n"), "the answer has an end"
             line.close()
+
+
+def test_a_lab_that_is_closed_ends_its_pages_streams_properly(tmp_path):
+    """Not cut off in the midst, a second later."""
+    with Lab(tmp_path / "shoal.db", {}, engine=FakeEngine()) as lab, serve(lab, port=0) as page:
+        address = urlsplit(page.address)
+        token = parse_qs(address.query)["token"][0]
+        with socket.create_connection((address.hostname, address.port), timeout=10) as line:
+            head = f"GET /api/events HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n"
+            line.sendall(head.encode())
+            until(line, b"hello")
+            page.stop()
+            until(line, b"0\r\n\r\n")
 
 
 def test_after_the_end_there_are_no_new_streams():

@@ -37,4 +37,4 @@ def serve(lab: "Lab", *, host: str = "127.0.0.1", port: int = PORT) -> "Serving"
     begin()
     listening = listen(host, port)
     door = Door(listening.getsockname()[1], host)
-    return Serving(application(lab, door), listening, door.address)
+    return Serving(application(lab, door), listening, door.address, farewell=lab.hub.close)
