@@ -82,10 +82,12 @@ def test_while_no_run_has_ended_means_go_as_far_as_all_have_come():
     assert [(point.epoch, point.mean) for point in means(found)] == [(0, 4), (1, 2)]
 
 
-def test_a_diverged_run_counts_until_it_diverged_and_ends_no_mean():
+def test_a_diverged_run_is_in_no_mean_unless_all_have_diverged():
     found = lines(*group([[4, 3, 2, 1], [4, 5, np.nan]], diverged=[1]), {}, {}, "epochs", 100)
-    assert [point.mean for point in means(found)] == [4, 4, 2, 1]
-    assert [point.n for point in means(found)] == [2, 2, 1, 1]
+    assert [(point.mean, point.n) for point in means(found)] == [(4, 1), (3, 1), (2, 1), (1, 1)]
+    assert found.values[1, :2].tolist() == [4, 5]
+    lost = lines(*group([[4, 3, np.nan], [4, 5, 9, np.nan]], diverged=[0, 1]), {}, {}, "epochs", 100)
+    assert [(point.mean, point.n) for point in means(lost)] == [(4, 2), (4, 2)]
 
 
 def test_several_configurations_of_a_seed_are_averaged_first_so_that_the_seed_is_the_replicate():
@@ -159,7 +161,7 @@ def test_a_diverged_run_ends_with_a_cross_and_is_counted(writer, watch):
     (place,) = cross["data"]["values"]
     assert place["x"] == 1
     assert place["y"] < 1, "on the plane of the lines that did not diverge"
-    assert "1 run diverged: its line ends with a ×" in found["caption"]
+    assert "1 run diverged: its line ends with a ×, and the mean is of the others" in found["caption"]
 
 
 def test_runs_still_before_training_are_points_and_said_to_be(writer, watch):

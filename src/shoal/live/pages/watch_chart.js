@@ -80,7 +80,7 @@ export function curves(lab, changed) {
     if (numbers.open && answer) put(numbers, h("summary", {}, "Numbers"), table(h, answer.numbers));
   }
 
-  const room = () => Math.min(Math.max(20 * Math.floor(element.clientWidth / 20), 240), 920);
+  const room = () => Math.min(Math.max(10 * Math.floor(element.clientWidth / 10), 240), 920);
   return { element, read, resized: () => width && room() !== width && changed() };
 }
 

@@ -125,5 +125,5 @@ function told(value, kind) {
   if (kind === "epochs") return `${value[0]} of ${value[1]}`;
   if (!(kind in PLACES)) return typeof value === "number" ? String(value).replace("-", "−") : value;
   if (kind === "loss" && Math.abs(value) >= 1e5) return value.toExponential(2);
-  return value.toFixed(PLACES[kind]).replace(/^0\./, ".");
+  return value.toFixed(PLACES[kind]).replace(/^(-?)0\./, "$1.").replace("-", "−");
 }

@@ -98,7 +98,7 @@ def _averaged(lines: Sequence[Lines]) -> str:
 
 def _on_their_way(lines: Sequence[Lines]) -> str:
     """What unfinished runs are to the means."""
-    beside = sum(int((~one.averaged).sum()) for one in lines)
+    beside = sum(int((~one.whole & ~one.averaged).sum()) for one in lines)
     among = [one for one in lines if (~one.whole & one.averaged).any()]
     told = []
     if beside:
@@ -115,9 +115,8 @@ def _diverged(shown: Shown) -> str:
     count = sum(one.status == "diverged" for group in shown.grouping.groups for one in group.replicates)
     if not count:
         return ""
-    if count == 1:
-        return "1 run diverged: its line ends with a ×, and from there on means are of the others."
-    return f"{count} runs diverged: their lines end with a ×, and from there on means are of the others."
+    line = "its line ends" if count == 1 else "their lines end"
+    return f"{wording.count(count, 'run')} diverged: {line} with a ×, and the mean is of the others, if there are any."
 
 
 def _clock(shown: Shown) -> str:

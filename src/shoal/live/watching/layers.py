@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shoal.live.watching.grouping import Grouping
 
 Rows = list[dict[str, Any]]
-LETTER, AXIS = 6.5, 56
+LETTER, AXIS = 5.8, 46
 """Pixels: of a letter of a series' name, about, and of the words left of the plane."""
 POINTS = 1200
 """Points of one chart that answer a pointer."""
@@ -107,7 +107,7 @@ def _spec(
 
 
 def _look(asked: "Asked", grouping: "Grouping", names: Sequence[str]) -> dict[str, Any]:
-    room = max(map(len, names), default=0) * LETTER + 14
+    room = max(map(len, names), default=0) * LETTER + 12
     size = {"width": max(int(asked.width - AXIS - room), 120), "height": 320 if asked.width >= 700 else 260}
     dashed = () if grouping.ordered else names[len(theme.CATEGORIES) :]  # there the colours begin anew
     return {"ordered": grouping.ordered, "dashed": dashed, "log_x": asked.log_x, "log_y": asked.log_y, **size}
@@ -148,7 +148,7 @@ def _colours(names: Sequence[str], ordered: bool) -> dict[str, str]:
 
 
 def _thin(drawn: Sequence[Lines], hues: Mapping[str, str]) -> Rows:
-    """The lines that the means are not of: seeds that are on their way beside others that have ended."""
+    """The lines that the means are not of: seeds that diverged, or are on their way beside others that have ended."""
     return [
         {"line": f"{one.label} {seed}", "x": float(x), "y": float(y), "shade": hues[one.label]}
         for one in drawn

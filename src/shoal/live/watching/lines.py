@@ -44,18 +44,18 @@ class Lines:
 
     @property
     def averaged(self) -> np.ndarray:
-        """bool (n,): the lines of which mean and band are taken: those that have ended, or all while there are none.
+        """bool (n,): the lines of which mean and band are taken: those that have come to their end; while there are
+        none, those on their way; if all have diverged, all.
 
         A mean of runs that came to different epochs would jump wherever one of them ends.
         """
-        ended = self.whole & ~self.diverged
-        return self.whole if ended.any() or self.whole.all() else np.ones_like(self.whole)
+        ended, on_their_way = self.whole & ~self.diverged, ~self.whole & ~self.diverged
+        return ended if ended.any() else on_their_way if on_their_way.any() else np.ones_like(self.whole)
 
     @property
     def means_to(self) -> int:
-        """The last epoch that all of these have, diverged ones apart."""
-        ends = self.reach[self.averaged & ~self.diverged]
-        return int(ends.min() if len(ends) else self.reach.max(initial=0))
+        """The last epoch that all of these have."""
+        return int(self.reach[self.averaged].min(initial=len(self.x) - 1))
 
 
 def lines(group: Group, curves: Curves, seconds: Curves, steps: Mapping[str, int], axis: Axis, most: int) -> Lines:
@@ -125,8 +125,7 @@ def _steps(group: Group, steps: Mapping[str, int], length: int) -> np.ndarray:
 def _clock(found: Lines, kept: Mapping[int, Sequence[Replicate]], seconds: Curves) -> np.ndarray:
     """Seconds of training done after each epoch, on average over the runs that the mean is of; NaN beyond."""
     length = len(found.x) - 1
-    told = found.averaged & ~(found.diverged & (found.whole & ~found.diverged).any())
-    runs = [one for runs, of_mean in zip(kept.values(), told, strict=True) if of_mean for one in runs]
+    runs = [one for runs, of_mean in zip(kept.values(), found.averaged, strict=True) if of_mean for one in runs]
     every = np.array([_course(one, seconds, length) for one in runs]).reshape(len(runs), length + 1)
     return np.asarray(np.cumsum(every, axis=1).mean(axis=0)) if len(runs) else np.full(length + 1, np.nan)
 
