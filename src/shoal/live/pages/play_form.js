@@ -23,14 +23,15 @@ export function form(fields, changed) {
   const rows = fields.map((field) => row(field, hear));
   const named = new Map(rows.map((one) => [one.field.name, one]));
   const heads = h("div", { class: "cells heads", "aria-hidden": "true" }, LETTERS.map((each) => h("span", {}, `Setting ${each}`)));
-  const more = h("summary", {}, "More choices");
+  const more = h("summary");
   const inFold = (one) => FOLDED.has(one.field.name);
+  const fold = h("details", {}, more, rows.filter(inFold).map((one) => one.element));
   const element = h(
     "div",
     { class: "settings" },
     heads,
     rows.filter((one) => !inFold(one) && one.field.name !== "seeds").map((one) => one.element),
-    h("details", {}, more, rows.filter(inFold).map((one) => one.element)),
+    fold,
     named.get("seeds")?.element,
   );
   let two = false;
@@ -46,7 +47,7 @@ export function form(fields, changed) {
     element.classList.toggle("two", two);
     for (const one of rows) one.show(two, [0, 1].map((which) => matters(one, which)));
     const changed = rows.filter((one) => inFold(one) && one.changed()).length;
-    put(more, "More choices", changed > 0 && h("span", { class: "tag" }, `${changed} changed`));
+    put(more, "More choices ", changed > 0 && h("span", { class: "tag" }, `${changed} changed`));
   };
 
   const setting = (which) => {
@@ -94,6 +95,7 @@ export function form(fields, changed) {
     write(1, given.settings[1] ?? given.settings[0]);
     named.get("seeds").cells[0].write(given.seeds);
     show();
+    fold.open ||= rows.some((one) => inFold(one) && one.differs()); // nobody should have to look for what is compared
   };
 
   fill({ settings: [{}], seeds: named.get("seeds").field.default });

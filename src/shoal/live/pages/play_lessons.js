@@ -5,6 +5,8 @@
 import { h, put } from "./dom.js";
 import { log, number, percent, power } from "./play_numbers.js";
 
+const ROOM = 0.1; // decades between a mark and the end of its line
+
 /** The lessons inside `element`: `show(insight)` with what /api/play/insight answers, drawn in place of what was there. */
 export function lessons(picture) {
   const all = [gradients(), weights(picture), confusion(), mistakes(picture), curvature()];
@@ -43,27 +45,24 @@ function gradients() {
         h("td", { class: "n" }, number(one.gradient_rms)),
         h("td", { class: "n" }, number(one.weight_rms))))),
     ));
-    say(`Root mean square of a single weight's gradient, and of the weight, on ${images} training images; each `,
-      "line is a factor of ten. ", fading(layers));
+    say(`Root mean square of a layer's gradient on ${images} training images, and of its weights; each line is a factor `,
+      "of ten. ", compared(layers));
   };
   return { element, show };
 }
 
-function fading(layers) {
+function compared(layers) {
   const [first, last] = [layers[0].gradient_rms, layers.at(-1).gradient_rms];
   if (layers.length < 2 || !(first > 0 && last > 0)) return "";
-  const times = last / first;
-  if (times > 10) return `The first layer's is ${number(times)} times as small as the last one's: it hardly learns.`;
-  if (times < 0.1) return `The first layer's is ${number(1 / times)} times as large as the last one's.`;
-  return "First and last layer are within a factor of ten of each other.";
+  if (last >= first) return `The last layer's gradient is ${number(last / first)} times the first one's.`;
+  return `The first layer's gradient is ${number(first / last)} times the last one's.`;
 }
 
-/** Whole decades around positive values, as exponents. */
+/** Whole decades around positive values, as exponents, with some room at both ends. */
 function decades(values) {
-  const logs = values.filter((value) => value > 0).map(Math.log10);
+  const logs = values.filter((value) => value > 0).map(log);
   if (!logs.length) return { low: -1, high: 0 };
-  const low = Math.floor(Math.min(...logs));
-  return { low, high: Math.max(Math.ceil(Math.max(...logs)), low + 1) };
+  return { low: Math.floor(Math.min(...logs) - ROOM), high: Math.ceil(Math.max(...logs) + ROOM) };
 }
 
 /** A line with a tick at each decade, and marks at their values. */

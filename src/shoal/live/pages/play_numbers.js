@@ -5,12 +5,14 @@ const SUPERSCRIPT = ["⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸",
 
 export const log = Math.log10;
 
-/** "0.141", "12.3", "3.1 × 10⁻⁵"; "∞" for what JSON cannot say. */
+/** "0.141", "12.3", "3.1 × 10⁻⁵"; infinities and NaN come as null. */
 export function number(value) {
-  if (value === null || !Number.isFinite(value)) return "∞";
+  if (value === null || !Number.isFinite(value)) return "not finite";
   if (value === 0) return "0";
-  const exponent = Math.floor(log(Math.abs(value)));
-  if (exponent < -3 || exponent > 5) return `${Number((value / 10 ** exponent).toPrecision(2))} × ${power(exponent)}`;
+  if (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6) {
+    const [digits, exponent] = value.toExponential(1).split("e");
+    return `${Number(digits)} × ${power(Number(exponent))}`;
+  }
   return String(Number(value.toPrecision(3)));
 }
 

@@ -3,7 +3,7 @@
 
 import { h, put } from "./dom.js";
 
-const ROOM = "(min-width: 860px)"; // below it the list would push everything else off the screen
+const WIDE = matchMedia("(min-width: 860px)"); // below it the list would push everything else off the screen
 
 /** The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`, null for none of them. */
 export function puzzleList(puzzles, play) {
@@ -13,7 +13,7 @@ export function puzzleList(puzzles, play) {
   const look = h("p", { class: "look", hidden: true });
   const element = h(
     "details",
-    { class: "puzzles", open: matchMedia(ROOM).matches },
+    { class: "puzzles", open: WIDE.matches },
     h("summary", {}, "Puzzles: the report's sections, one click each"),
     h("div", {}, buttons),
   );
@@ -21,6 +21,7 @@ export function puzzleList(puzzles, play) {
     buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(puzzles[at] === chosen)));
     look.hidden = !chosen;
     put(look, chosen && [h("strong", {}, chosen.question), ` Look at: ${chosen.look}`]);
+    if (chosen && !WIDE.matches) look.scrollIntoView();
   };
   return { element, look, choose };
 }

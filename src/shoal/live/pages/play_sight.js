@@ -27,12 +27,14 @@ export function sight(lab, changed) {
     options(seed, Array.from({ length: seeds }, (_, at) => String(at)));
     ofSetting.hidden = settings.length < 2;
     ofSeed.hidden = seeds < 2;
+    element.dataset.stale = "true"; // what is shown is of the training before, until there is something of this one
   };
 
   const read = async (training) => {
     const insight = await lab.api.get("/api/play/insight", { training, setting: setting.value, seed: seed.value });
     if (insight.epoch === null) return;
     element.hidden = false;
+    delete element.dataset.stale;
     put(after, insight.epoch === 0 ? "Before training" : `After epoch ${insight.epoch}`);
     shown.show(insight);
   };
