@@ -16,7 +16,7 @@ from shoal.live import asks, play_charts
 from shoal.live.app import rooms
 from shoal.live.asks_settings import Ask, Setting
 from shoal.live.lab import Lab
-from shoal.live.play_charts import Side, _compared, _difference, _lines, _roof, _told, shown
+from shoal.live.play_charts import Side, _compared, _curves, _difference, _lines, _roof, _told, shown
 from shoal.live.puzzles import PUZZLES
 from shoal.runner import Demand, train
 from shoal.store import Store
@@ -262,6 +262,22 @@ def test_two_seeds_have_a_mean_and_no_band():
     assert seeds.values[:2].tolist() == values.tolist()
     assert np.isnan(seeds.values[2]).all()
     assert seeds.means_to == -1
+
+
+def test_every_line_of_a_chart_is_a_line_of_its_own():
+    """Runs that have ended and those on their way have one name and one colour, and yet are not joined."""
+    values = [[2.0, 1.0, 0.5], [2.0, 1.5, NAN], [2.0, 1.0, 0.7], [2.0, NAN, NAN]]
+    chart = _curves([side("a", values, [2, 1, 2, 0])], "validation_loss", False)
+    drawn: dict[str, dict[float, float]] = {}
+    for layer in chart["layer"]:
+        for row in chart["datasets"][layer["data"]["name"]] if layer["mark"]["type"] == "line" else ():
+            assert row["x"] not in drawn.setdefault(row["line"], {}), "two values in one place"
+            drawn[row["line"]][row["x"]] = row["y"]
+    assert list(drawn["a"].values()) == [2.0, 1.0, 0.6]
+    seeds = [list(line.values()) for name, line in drawn.items() if name != "a"]
+    assert [[y for y in line if y is not None] for line in seeds if line[0]] == [
+        [y for y in row if y == y] for row in values
+    ]
 
 
 def test_a_loss_that_runs_away_does_not_flatten_the_others():

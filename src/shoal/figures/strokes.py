@@ -59,10 +59,11 @@ def strokes(
         hue = theme.light(colour[one.label])
         mean, low, high = band(one)
         bands += _band_rows(frame, one, low, high, hue) if one.banded else []
-        means[one.label in dashed] += _line_rows(frame, one.label, one.x, mean, hue)
+        if np.isfinite(mean).any():  # several series may have one label: only one of them a mean
+            means[one.label in dashed] += _line_rows(frame, one.label, one.x, mean, hue)
         if len(one.seeds) > 1 and not isinstance(one, Bins):
-            for number, seed in enumerate(one.seeds):
-                seeds += _line_rows(frame, f"{one.label} {number}", one.x, seed, hue)
+            for seed in one.seeds:
+                seeds += _line_rows(frame, f"{one.label} {len(seeds)}", one.x, seed, hue)
     wide = 1.4 if any(isinstance(one, Bins) for one in series) else 2.2
     layers = [_areas(frame, bands)] if bands else []
     layers += [_marks(frame, seeds, strokeWidth=0.7, opacity=0.4)] if seeds else []
