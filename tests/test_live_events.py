@@ -188,7 +188,7 @@ def test_many_watchers_are_told_less_often_and_asked_to_read_less_often():
             hub.open()
             told.append((hub.pace, hub.pause))
         assert told[0] == (1.0, 0.2)
-        assert told[-1] == (10.0, pytest.approx(0.3))
+        assert told[-1] == (10.0, pytest.approx(0.4))
         assert told == sorted(told)
 
     asyncio.run(program())

@@ -90,7 +90,7 @@ class Hub:
     @property
     def pause(self) -> float:
         """Seconds between messages of one kind: more with many watchers, so that telling them costs little."""
-        return min(0.4, max(PAUSE, self.watchers * 0.0015))
+        return min(0.4, max(PAUSE, self.watchers * 0.002))
 
     @property
     def pace(self) -> float:
