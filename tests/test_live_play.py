@@ -246,18 +246,28 @@ NAN = float("nan")
 
 def test_means_are_of_runs_that_have_come_equally_far():
     values = np.array([[2.0, 1.0, 0.5], [2.0, 1.5, NAN], [NAN, NAN, NAN]])
-    (mean, beside) = _lines("a", values, np.array([2, 1, -1]))
+    (mean, beside) = _lines("a", values, np.array([2, 1, -1]), np.zeros(3, bool))
     assert mean.values.tolist() == [[2.0, 1.0, 0.5]]
     assert beside.values[0, 1] == 1.5
     assert beside.means_to == -1
     five = np.concatenate([values[:2], values[:2], values])
-    (common,) = _lines("a", five, np.array([1, 1, 1, 1, 1, 0, -1]))
+    (common,) = _lines("a", five, np.array([1, 1, 1, 1, 1, 0, -1]), np.zeros(7, bool))
     assert (len(common.values), common.means_to) == (6, 0)
+
+
+def test_a_run_that_diverged_is_in_no_mean():
+    values = np.array([[2.0, 1.0], [9.0, NAN]])
+    mean, beside = _lines("a", values, np.array([1, 1]), np.array([False, True]))
+    assert mean.values.tolist() == [[2.0, 1.0]]
+    assert beside.values[0, 0] == 9.0
+    nothing, lost = _lines("a", values[1:], np.array([1]), np.array([True]))
+    assert len(nothing.values) == 0
+    assert lost.values[0, 0] == 9.0
 
 
 def test_two_seeds_have_a_mean_and_no_band():
     values = np.array([[2.0, 1.0], [3.0, 2.0]])
-    mean, seeds = _lines("a", values, np.array([1, 1]))
+    mean, seeds = _lines("a", values, np.array([1, 1]), np.zeros(2, bool))
     assert mean.values.tolist() == [2.5, 1.5]
     assert seeds.values[:2].tolist() == values.tolist()
     assert np.isnan(seeds.values[2]).all()

@@ -3,7 +3,7 @@
 the difference between two settings. It reads the store and draws; it trains nothing, and words follow the numbers.
 
 Means are never over runs of which some have ended and others not: while none has ended they go as far as all that have
-begun, and from then on only runs that have ended have a part in them.
+begun, and from then on only runs that have ended have a part in them. Runs that diverged have none.
 """
 
 from collections.abc import Mapping
@@ -113,7 +113,11 @@ def _side(label: str, config: Config, seeds: Any, store: Store, engine: str, met
 def _curves(sides: list[Side], metric: str, log_y: bool) -> dict[str, Any]:
     epochs = max(side.epochs for side in sides)
     names = _names([side.label for side in sides])
-    series = [line for name, side in zip(names, sides, strict=True) for line in _lines(name, side.values, side.last)]
+    series = [
+        line
+        for name, side in zip(names, sides, strict=True)
+        for line in _lines(name, side.values, side.last, side.diverged)
+    ]
     roof = _roof(sides) if metric.endswith("loss") and not log_y else None
     unit = ", nats" if metric.endswith("loss") else ""
     return _plane(series, epochs, METRICS[metric] + unit, log_y=log_y, y_domain=roof)
@@ -134,14 +138,14 @@ def _names(labels: list[str]) -> list[str]:
     return ["A", "B"] if len(labels) == 2 else [""]
 
 
-def _lines(label: str, values: np.ndarray, last: np.ndarray) -> list[Series]:
+def _lines(label: str, values: np.ndarray, last: np.ndarray, diverged: np.ndarray) -> list[Series]:
     """The runs that a mean is taken of, and those that only are thin lines beside it.
 
     With two or three seeds an interval would fill the plane and say nothing: the mean then comes without its band.
     """
     epochs = values.shape[1] - 1
-    x, begun, ended = np.arange(epochs + 1), last >= 0, last == epochs
-    within = ended if ended.any() else begun
+    x, begun, whole = np.arange(epochs + 1), last >= 0, (last == epochs) & ~diverged
+    within = whole if whole.any() else begun & ~diverged
     means_to = float(last[within].min()) if within.any() else 0.0
     if 1 < within.sum() < wording.FEWEST:
         mean = Series(label, x, mean_band(values[within])[0], means_to)
@@ -206,7 +210,9 @@ def _difference(a: Side, b: Side, metric: str) -> dict[str, Any]:
     reach = np.minimum(np.minimum(a.last, b.last), epochs)
     each = b.values[:, : epochs + 1] - a.values[:, : epochs + 1]
     look: dict[str, Any] = {"y_rules": [(0.0, "")], "height": 150, "among": ["A", "B", "B − A"]}
-    chart = _plane(_lines("B − A", each, reach), epochs, f"difference in {METRICS[metric]}, B − A", **look)
+    chart = _plane(
+        _lines("B − A", each, reach, a.diverged | b.diverged), epochs, f"difference in {METRICS[metric]}, B − A", **look
+    )
     found, epoch = _compared(a, b, reach, epochs, metric)
     facts: dict[str, Any] = {"low": None, "high": None, "estimate": None, "n": 0, "epoch": epoch}
     if found:
