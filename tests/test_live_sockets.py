@@ -157,7 +157,7 @@ def test_the_server_ends_although_a_stream_has_no_end(serving):
         assert b"200 OK" in line.recv(65536)
         serving.stop()
         until_closed(line)
-    assert not serving._thread.is_alive()
+    serving.wait()
     with pytest.raises(ConnectionError):
         call(serving)
 

@@ -133,9 +133,8 @@ class Serving:
             "timeout_graceful_shutdown": 1,
         }
         self._server = Server(Config(app, **settings))
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="shoal-page", daemon=True
-        )
+        self._ended = threading.Event()  # a thread that was joined until Ctrl-C passes for ended in some Pythons
+        self._thread = threading.Thread(target=self._run, name="shoal-page", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -148,12 +147,18 @@ class Serving:
 
     def wait(self) -> None:
         """Until somebody presses Ctrl-C, which comes as `KeyboardInterrupt`."""
-        self._thread.join()
+        self._ended.wait()
 
     def stop(self) -> None:
         """Within about a second, although pages listen to streams that have no end."""
         self._server.should_exit = True
         if self._farewell:
             self._farewell()
-        self._thread.join(timeout=5)
+        self._ended.wait(timeout=5)
         self._listening.close()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._listening])
+        finally:
+            self._ended.set()
