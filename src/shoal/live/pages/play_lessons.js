@@ -89,7 +89,7 @@ function weights(picture) {
     if (key !== drawn) {
       canvases = Array.from({ length: count }, () => h("canvas"));
       put(place, canvases.map((one, at) => h("div", {}, one, filters.names[at] && h("span", {}, filters.names[at]))));
-      place.dataset.many = String(count > 16);
+      place.style.setProperty("--columns", count > 16 ? 8 : ([5, 4, 3].find((columns) => count % columns === 0) ?? 4));
       drawn = key;
     }
     const values = picture.bytes(filters.pixels);
