@@ -2,6 +2,7 @@
 """The room of Play, as a person uses it: train, move a slider, compare, try a puzzle, cancel, copy it as Python."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -192,6 +193,23 @@ def test_a_refusal_is_shown_in_the_servers_words(play: Page, forgiven: list[str]
     play.unroute("**/api/play/train")
     play.get_by_role("button", name="1.1 Ten kinds of garments").click()
     expect(play.locator("#play [role=alert]")).to_be_hidden()
+
+
+def test_what_ends_while_the_line_is_down_is_seen_afterwards(play: Page, lab: Any, forgiven: list[str]) -> None:
+    forgiven.append("api/events")
+    play.route("**/api/events", lambda route: route.abort())
+    lab.hub._soon(lab.hub._end)
+    expect(play.locator("#state")).to_contain_text("Connection lost")
+    play.get_by_role("spinbutton", name="Epochs, exactly").fill("7")
+    button(play, "Train").click()
+    expect(standing(play)).to_contain_text("Waiting")
+    while lab.trainer.state()[0]["state"] != "finished":
+        play.wait_for_timeout(50)
+    expect(standing(play)).to_contain_text("Waiting")
+    play.unroute("**/api/events")
+    finished(play, 21)
+    expect(curve(play)).to_be_visible()
+    expect(play.locator("#play .after")).to_have_text("After epoch 7")
 
 
 def test_everything_can_be_done_by_keyboard(play: Page) -> None:
