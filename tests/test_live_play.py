@@ -115,9 +115,17 @@ def test_a_chart_is_drawn_once_until_something_is_stored(tmp_path):
         for stored in (1, 1, 2):
             lab.hub.stored = stored
             visitor.get(f"/api/play/chart?training={told['training']}")
-            drawn.append(charts["validation_loss", False])
+            drawn.append(charts["validation_loss", False, 640])
     assert drawn[0] is drawn[1]
     assert drawn[1] is not drawn[2]
+
+
+@pytest.mark.parametrize(("asked", "plane"), [("", 640), ("&width=390", 380), ("&width=1", 240), ("&width=99999", 640)])
+def test_a_chart_is_as_wide_as_its_place(visitor, lab, asked, plane):
+    told = trained(visitor, lab, PAIR)
+    found = visitor.get(f"/api/play/chart?training={told['training']}{asked}").json
+    room = plane - found["chart"]["width"]
+    assert 58 < room < 130, "words beside the plane"
 
 
 def test_a_slider_that_moves_asks_anew_and_drops_the_old(visitor, lab):
@@ -191,7 +199,14 @@ def test_what_cannot_be_trained_is_refused_in_words(visitor, lab, path, ask, wor
     "address",
     [
         *("chart?training=999999", "chart?training=", "chart", "chart?training=-1", "chart?training=%D9%A1"),
-        *(f"chart?training={'9' * 5000}", "chart?training=1%00", "settings?run=999999", "settings?run=x", "settings"),
+        *(
+            f"chart?training={'9' * 5000}",
+            "chart?training=1%00",
+            "chart?training=1&width=x",
+            "settings?run=999999",
+            "settings?run=x",
+            "settings",
+        ),
     ],
 )
 def test_what_is_not_there_is_not_found(visitor, address):

@@ -21,7 +21,7 @@ from shoal.live.asks_fields import FIELDS, Field
 from shoal.live.asks_settings import Ask, Setting
 from shoal.live.asks_words import python
 from shoal.live.lab import Lab
-from shoal.live.play_charts import shown, warm
+from shoal.live.play_charts import NARROW, WIDE, shown, warm
 from shoal.live.trainer import Training
 from shoal.results import on_data
 from shoal.runner import Demand, check
@@ -29,6 +29,10 @@ from shoal.study import Point, Run
 
 _DRAWING = threading.Lock()
 """However many watch, a chart is drawn once."""
+
+
+MOST_DRAWN = 24
+"""Charts of one training that are kept: metrics, scales, widths of pages."""
 
 
 class TrainAsk(Ask, frozen=True, forbid_unknown_fields=True):
@@ -128,12 +132,14 @@ def chart(request: Request) -> Response:
     lab = _lab(request)
     training = _training(lab, _number(request, "training"))
     metric = request.query_params.get("metric", "validation_loss")
-    key = (metric, request.query_params.get("log_y") in ("1", "true"))
+    key = (metric, request.query_params.get("log_y") in ("1", "true"), _width(request))
     with _DRAWING:
         stored = lab.changed()
         if training.shown.get(key, (-1, None))[0] != stored:
             data = {dataset.name: dataset for dataset in lab.datasets().values()}
             drawn = shown(training.study, lab.reader(), lab.engine.name, data, *key)
+            if len(training.shown) >= MOST_DRAWN:
+                training.shown.clear()
             training.shown[key] = stored, drawn
         return answer(training.shown[key][1])
 
@@ -152,6 +158,12 @@ def _number(request: Request, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise NotFound(f"{name}={text!r} is no number. Use that of one there is.")
     return int(text)
+
+
+def _width(request: Request) -> int:
+    """How wide a chart is to be: in steps, so that pages share what is drawn."""
+    asked = min(_number(request, "width"), WIDE) if "width" in request.query_params else WIDE
+    return max(asked // 20 * 20, NARROW)
 
 
 def _training(lab: Lab, id: int) -> Training:

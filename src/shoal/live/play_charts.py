@@ -29,6 +29,9 @@ METRICS = {
     "train_loss": "training loss",
     "train_accuracy": "training accuracy",
 }
+NARROW, WIDE = 240, 640
+LETTER, AXIS = 6.0, 58
+"""Pixels: how narrow a chart may be, and is as a rule; a letter about, and the words beside the plane but for names."""
 LONGEST_NAME = 24
 """Letters that there is room for at the end of a line."""
 ROOF = 2.0
@@ -36,7 +39,7 @@ ROOF = 2.0
 
 
 def shown(
-    study: Study, store: Store, engine: str, data: Mapping[str, Dataset], metric: str, log_y: bool
+    study: Study, store: Store, engine: str, data: Mapping[str, Dataset], metric: str, log_y: bool, width: int = WIDE
 ) -> dict[str, Any]:
     """The chart of a study of one or two points, its caption, and what is known of their difference.
 
@@ -44,6 +47,7 @@ def shown(
         study: its configs name the data really trained on.
         data: by that name.
         metric: one of `METRICS`.
+        width: pixels of a chart, with its words; 240 or more.
 
     Raises:
         UsageError: another metric.
@@ -53,9 +57,9 @@ def shown(
     sides = [_side(point.label, point.config, study.seeds, store, engine, metric) for point in study.points]
     with figures.unchecked():
         return {
-            "chart": _curves(sides, metric, log_y),
+            "chart": _curves(sides, metric, log_y, width),
             "caption": _caption(sides, metric, {data[point.config.data].stand_in for point in study.points}),
-            "difference": _difference(sides[0], sides[1], metric) if len(sides) == 2 else None,
+            "difference": _difference(sides[0], sides[1], metric, width) if len(sides) == 2 else None,
         }
 
 
@@ -63,7 +67,7 @@ def warm() -> None:
     """Draw and compare nothing: loading what both need takes a second, which the first chart then does not."""
     compare([0.0, 1.0], [1.0, 0.0])
     with figures.unchecked():
-        _plane([Series("", np.arange(2), np.zeros((2, 2)))], 1, "")
+        _plane([Series("", np.arange(2), np.zeros((2, 2)))], 1, "", WIDE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +114,9 @@ def _side(label: str, config: Config, seeds: Any, store: Store, engine: str, met
 # ---- curves -------------------------------------------------------------------------------------------
 
 
-def _curves(sides: list[Side], metric: str, log_y: bool) -> dict[str, Any]:
+def _curves(sides: list[Side], metric: str, log_y: bool, width: int = WIDE) -> dict[str, Any]:
     epochs = max(side.epochs for side in sides)
-    names = _names([side.label for side in sides])
+    names = _names([side.label for side in sides], LONGEST_NAME * width // WIDE)
     series = [
         line
         for name, side in zip(names, sides, strict=True)
@@ -120,20 +124,21 @@ def _curves(sides: list[Side], metric: str, log_y: bool) -> dict[str, Any]:
     ]
     roof = _roof(sides) if metric.endswith("loss") and not log_y else None
     unit = ", nats" if metric.endswith("loss") else ""
-    return _plane(series, epochs, METRICS[metric] + unit, log_y=log_y, y_domain=roof)
+    return _plane(series, epochs, METRICS[metric] + unit, width, log_y=log_y, y_domain=roof)
 
 
-def _plane(series: list[Series], epochs: int, y_title: str, **look: Any) -> dict[str, Any]:
+def _plane(series: list[Series], epochs: int, y_title: str, width: int, **look: Any) -> dict[str, Any]:
     """Lines over all epochs that there will be, so that they come into a plane that stays."""
-    ticks = [float(epoch) for epoch in range(0, epochs + 1, max(1, ceil(epochs / 10)))]
-    axis: dict[str, Any] = {"x_title": "epoch", "x_domain": (0, epochs), "x_ticks": ticks}
+    plane = int(width - AXIS - max(len(one.label) for one in series) * LETTER)
+    ticks = [float(epoch) for epoch in range(0, epochs + 1, max(1, ceil(40 * epochs / plane)))]
+    axis: dict[str, Any] = {"x_title": "epoch", "x_domain": (0, epochs), "x_ticks": ticks, "width": plane}
     chart: dict[str, Any] = figures.curves(series, y_title=y_title, **axis, **look).to_dict(validate=False)
     return chart
 
 
-def _names(labels: list[str]) -> list[str]:
+def _names(labels: list[str], most: int) -> list[str]:
     """What is written at the lines' ends: labels, or what the form calls the settings where those are long."""
-    if max(map(len, labels)) <= LONGEST_NAME:
+    if max(map(len, labels)) <= most:
         return labels
     return ["A", "B"] if len(labels) == 2 else [""]
 
@@ -204,15 +209,14 @@ def _told(side: Side) -> str:
 # ---- the difference -----------------------------------------------------------------------------------
 
 
-def _difference(a: Side, b: Side, metric: str) -> dict[str, Any]:
+def _difference(a: Side, b: Side, metric: str, width: int = WIDE) -> dict[str, Any]:
     """B - A, seed by seed, up to the last epoch that both are asked for."""
     epochs = min(a.epochs, b.epochs)
     reach = np.minimum(np.minimum(a.last, b.last), epochs)
     each = b.values[:, : epochs + 1] - a.values[:, : epochs + 1]
     look: dict[str, Any] = {"y_rules": [(0.0, "")], "height": 150, "among": ["A", "B", "B − A"]}
-    chart = _plane(
-        _lines("B − A", each, reach, a.diverged | b.diverged), epochs, f"difference in {METRICS[metric]}, B − A", **look
-    )
+    lines = _lines("B − A", each, reach, a.diverged | b.diverged)
+    chart = _plane(lines, epochs, f"difference in {METRICS[metric]}, B − A", width, **look)
     found, epoch = _compared(a, b, reach, epochs, metric)
     facts: dict[str, Any] = {"low": None, "high": None, "estimate": None, "n": 0, "epoch": epoch}
     if found:

@@ -61,8 +61,8 @@ class Training:
     state: State = "queued"
     error: str = ""
     unwanted: threading.Event = field(default_factory=threading.Event)
-    shown: dict[tuple[str, bool], tuple[int, Any]] = field(default_factory=dict)
-    """Charts by metric and scale, each with how much was stored when it was drawn; kept by the routes."""
+    shown: dict[tuple[str, bool, int], tuple[int, Any]] = field(default_factory=dict)
+    """Charts by metric, scale and width, each with how much was stored when it was drawn; kept by the routes."""
 
     @property
     def ended(self) -> bool:

@@ -34,7 +34,8 @@ export function curves(lab, changed) {
   );
 
   const read = async (training) => {
-    const asked = { training, metric: metric.value, log_y: log.checked ? 1 : 0 };
+    const width = element.clientWidth || element.parentElement?.clientWidth || 640;
+    const asked = { training, metric: metric.value, log_y: log.checked ? 1 : 0, width };
     const answer = await lab.api.get("/api/play/chart", asked);
     element.hidden = false;
     caption.textContent = answer.caption;
