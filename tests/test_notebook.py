@@ -136,6 +136,13 @@ def test_curves_show_training_and_validation():
     assert seen.words.count("training") == 4, "in two charts, and in words on them"
 
 
+def test_curves_begin_where_something_is_learnt():
+    x, values = np.arange(4), np.array([[9.0, 2.0, 1.0, 0.5], [9.0, 2.5, np.nan, np.nan]])
+    early, late = fragments.curves("loss", [("a", x, values[1:], 1)]), fragments.curves("loss", [("a", x, values, 3)])
+    assert (">0</text>" in early, ">8</text>" in early) == (True, True), "epoch 0, at which the loss is 9"
+    assert (">0</text>" in late, ">8</text>" in late) == (False, False)
+
+
 def test_a_verdict_has_its_mark_and_word(tmp_path):
     found = results(tmp_path, claiming())
     (verdict,) = judge([CLAIM], found)

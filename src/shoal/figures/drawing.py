@@ -42,7 +42,10 @@ Given = Sequence[Series | tuple[str, Any, Any] | tuple[str, Any, Any, float]]
 def as_series(given: Given) -> list[Series]:
     """Plain tuples (label, x, values), perhaps with ``means_to``, as `Series` of float64 arrays."""
     return [
-        Series(str(label), np.asarray(x, np.float64), np.asarray(y, np.float64), *rest) for label, x, y, *rest in given
+        Series(*one)._replace(
+            label=str(one[0]), x=np.asarray(one[1], np.float64), values=np.asarray(one[2], np.float64)
+        )
+        for one in given
     ]
 
 

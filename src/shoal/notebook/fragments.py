@@ -128,7 +128,7 @@ def curves(title: str, lines: Sequence[Line], *, ordered: bool = False, dashed: 
     """
     from shoal import figures
 
-    shown = [line for line in lines if np.isfinite(line[2]).any()][:MOST_PANELS]
+    shown = _trained([line for line in lines if np.isfinite(line[2]).any()][:MOST_PANELS])
     if not shown:
         return ""
     many = len(shown) > ON_ONE_PLANE
@@ -142,6 +142,13 @@ def curves(title: str, lines: Sequence[Line], *, ordered: bool = False, dashed: 
     ends = wording.listed([f"{label}: {_last(values)}" for label, _, values, _ in shown])
     name = f"shoal-{content_hash([title, drawing])}"
     return figures.element(drawing, name, f"{title} against epochs", f"Mean at the last epoch shown: {ends}.")
+
+
+def _trained(lines: Sequence[Line]) -> Sequence[Line]:
+    """Without epoch 0, once all go beyond epoch 1: what no network had learnt yet would flatten all that they learn."""
+    if not all(np.isfinite(values[:, x > 1]).any() for _, x, values, _ in lines):
+        return lines
+    return [(label, x[x > 0], values[:, x > 0], means_to) for label, x, values, means_to in lines]
 
 
 def _last(values: np.ndarray) -> str:
