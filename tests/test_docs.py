@@ -65,6 +65,7 @@ def test_the_section_in_contributing_is_one() -> None:
         "docs/data.md",
         "docs/engine.md",
         "docs/equivalence.md",
+        "docs/live.md",
         "docs/log.md",
         "docs/notebook.md",
         "docs/performance.md",
