@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page around the rooms, as a person meets it: tabs, addresses, both colour schemes, a phone, a lost connection."""
+"""The page around the rooms, as a person meets it: tabs, addresses, both colour schemes, a phone, names,
+and what its policy forbids."""
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
@@ -202,70 +201,3 @@ def test_an_empty_store_is_an_invitation(shell: Page) -> None:
         shell.locator(f"#tab-{room}").click()
         settled(shell, room)
         assert len(shell.locator(f"#{room}").inner_text()) > 40, room
-
-
-# ---- a lost connection --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def servers(drawn: dict[str, Any], tmp_path: Any) -> Iterator[Any]:
-    """Starts servers one after the other on one port: `begin()`, `end()`; each with the same or another lab and key."""
-    from shoal.live.guard import Door
-    from shoal.live.lab import Lab
-    from shoal.live.sockets import Serving, listen
-
-    class Servers:
-        def __init__(self) -> None:
-            self.port, self.lab, self.door = 0, Lab(tmp_path / "shoal.db", drawn), None
-            self.running = ExitStack()
-
-        def begin(self, *, other_lab: bool = False, other_key: bool = False) -> str:
-            if other_lab:
-                self.lab.close()
-                self.lab = Lab(tmp_path / "shoal.db", drawn)
-            listening = listen("127.0.0.1", self.port)
-            self.port = listening.getsockname()[1]
-            if other_key or self.door is None:
-                self.door = Door(self.port, "127.0.0.1")
-            self.running.enter_context(Serving(app.application(self.lab, self.door), listening, self.door.address))
-            return str(self.door.address)
-
-        def end(self) -> None:
-            self.running.close()
-
-    servers = Servers()
-    yield servers
-    servers.end()
-    servers.lab.close()
-
-
-@pytest.fixture
-def broken(servers: Any, page: Page, forgiven: list[str]) -> Page:
-    """A page whose server has just gone."""
-    forgiven += ["ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY", "ERR_SOCKET", "status of 403"]
-    page.goto(servers.begin())
-    connected(page)
-    page.evaluate("document.body.dataset.kept = true")
-    servers.end()
-    expect(page.locator("#state")).to_contain_text("Connection lost, trying again")
-    expect(page.get_by_role("status")).to_have_text("Connection lost, trying again")
-    return page
-
-
-def test_a_page_connects_again_by_itself(broken: Page, servers: Any) -> None:
-    servers.begin()
-    connected(broken)
-    expect(broken.locator("body[data-kept]")).to_have_count(1)
-
-
-def test_after_a_restart_with_the_same_key_the_page_loads_again(broken: Page, servers: Any) -> None:
-    servers.begin(other_lab=True)
-    expect(broken.locator("body[data-kept]")).to_have_count(0)
-    connected(broken)
-
-
-def test_after_a_restart_the_page_asks_for_the_new_address(broken: Page, servers: Any) -> None:
-    address = servers.begin(other_lab=True, other_key=True)
-    expect(broken.locator("#state")).to_contain_text("Open the address that shoal serve prints.")
-    broken.goto(address)
-    connected(broken)

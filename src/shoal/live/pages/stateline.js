@@ -70,8 +70,8 @@ export function stateLine(element) {
     const one = now() ?? elsewhere;
     const waiting = [...trainings.values()].filter((each) => each.state === "queued").length;
     work.hidden = !one && !waiting;
-    if (work.hidden) return;
-    put(work, one ? progress(one, one === elsewhere) : "Training begins", waiting > 0 && queue(waiting));
+    if (work.hidden) put(work);
+    else put(work, one ? progress(one, one === elsewhere) : "Training begins", waiting > 0 && queue(waiting));
   };
 
   connection("connecting");
