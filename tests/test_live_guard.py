@@ -2,6 +2,8 @@
 """The guard, before an app of six routes: what is let in, what is not, and how every answer leaves."""
 
 import asyncio
+import base64
+import hashlib
 import hmac
 import itertools
 import json
@@ -12,7 +14,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from shoal.live.guard import HEADERS, MOST_BYTES, Door, Guard
+from shoal.live.answers import HEADERS
+from shoal.live.guard import MOST_BYTES, Door, Guard
 from visitors import OWN, Visitor
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE")
@@ -221,6 +224,7 @@ def test_no_secret_is_said_or_logged(visitor, caplog, capfd):
         ([b"x" * MOST_BYTES, b"x"], {}, 413),
         ([b"x" * 100] * 700, {}, 413),
         ([b""], {"content-length": str(MOST_BYTES + 1)}, 413),
+        ([b""], {"content-length": "9" * 5000}, 413),
         ([b""], {"content-length": "-1"}, 400),
         ([b""], {"content-length": "²"}, 400),
     ],
@@ -276,6 +280,9 @@ def test_a_person_reads_a_page_and_a_program_json(visitor):
     told = visitor.ask("GET", "/", {**HOST, "accept": "text/html,*/*"})
     assert (told.status, told["content-type"]) == (403, "text/html; charset=utf-8")
     assert b"Open the address that shoal printed" in told.body
+    style = told.body.partition(b"<style>")[2].partition(b"</style>")[0]
+    allowed = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    assert f"'sha256-{allowed}'" in told["content-security-policy"]
     assert "error" in visitor.ask("GET", "/read", {**HOST, "accept": "text/html"}).json
 
 

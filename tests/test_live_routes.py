@@ -15,8 +15,9 @@ from fakes import FakeEngine, dots
 from shoal.data import from_arrays
 from shoal.errors import UsageError
 from shoal.live import app
+from shoal.live.answers import HEADERS, KINDS
 from shoal.live.app import NotFound, answer, application, body
-from shoal.live.guard import HEADERS, KINDS, Door
+from shoal.live.guard import Door
 from shoal.live.lab import Lab
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD

@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from shoal.errors import UsageError
 from shoal.live import sockets
-from shoal.live.guard import HEADERS, Door, Guard
+from shoal.live.answers import HEADERS
+from shoal.live.guard import Door, Guard
 from shoal.live.sockets import PromptProtocol, Serving, listen
 
 TICKS = 8
@@ -239,5 +240,5 @@ def test_every_address_is_none_that_a_browser_can_be_sent_to(host):
 
 
 def test_an_address_of_another_machine_is_said():
-    with pytest.raises(UsageError, match=r"192\.0\.2\.1, port 0: .*Use another --port"):
-        listen("192.0.2.1", 0)
+    with pytest.raises(UsageError, match=r"203\.0\.113\.1, port 0: .*Use another --port"):
+        listen("203.0.113.1", 0)

@@ -6,39 +6,19 @@ Every answer, whoever made it, leaves with the same headers. Nothing here knows 
 """
 
 import hmac
-import json
 import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shoal.live.answers import Answer, Refused, refuse
+
 MOST_BYTES = 64 * 1024
 """Of a request's body."""
-
-HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
-"""What every answer says, to whoever."""
-
-MAY_SAY = {"content-type", "content-length", "allow", "connection", "location", "set-cookie"}
-"""What an answer may say beside that. Anything else is left out: `server`, `access-control-allow-origin` ..."""
-
-KINDS = {"text/html", "text/css", "text/javascript", "application/json", "text/event-stream"}
 
 KEYLESS = "Open the address that shoal printed when it started: it carries the key to this page."
 LINKED = "Another page asked for this one. Copy the address that shoal printed into the browser's address bar."
@@ -84,14 +64,6 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class Refused(Exception):
-    """A request is answered with a status and a sentence, and goes no further."""
-
-    def __init__(self, status: int, words: str, **headers: str) -> None:
-        super().__init__(words)
-        self.status, self.words, self.headers = status, words, headers
-
-
 class Guard:
     """ASGI: the app behind every check, in the order of `_CHECKS`.
 
@@ -107,20 +79,20 @@ class Guard:
             return await self.app(scope, receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
-        answer = _Answer(send, bare=scope["method"] == "HEAD")
+        answer = Answer(send, bare=scope["method"] == "HEAD")
         try:
             await self._pass(_Visit(scope, self.routes, self.door), receive, answer)
         except Refused as refusal:
-            await _refuse(scope, refusal, answer)
+            await refuse(scope, refusal, answer)
         except _Gone:
             pass
         except Exception as error:
             log.error("%s %r failed", scope["method"], scope["path"], exc_info=error)
             if not answer.started:
-                await _refuse(scope, Refused(500, "Shoal failed to answer this. Its terminal says why."), answer)
+                await refuse(scope, Refused(500, "Shoal failed to answer this. Its terminal says why."), answer)
         return None
 
-    async def _pass(self, visit: "_Visit", receive: Receive, answer: "_Answer") -> None:
+    async def _pass(self, visit: "_Visit", receive: Receive, answer: Answer) -> None:
         for check in _CHECKS:
             check(visit)
         if visit.token is not None:
@@ -234,7 +206,7 @@ def _length(visit: _Visit) -> None:
     length = visit.header("content-length") or "0"
     if not (length.isascii() and length.isdigit()):
         raise Refused(400, "Content-Length is no number.")
-    if int(length) > MOST_BYTES:
+    if len(length) > 20 or int(length) > MOST_BYTES:
         raise Refused(413, f"The request's body is larger than {MOST_BYTES:,} bytes.")
 
 
@@ -246,6 +218,17 @@ def _kind(visit: _Visit) -> None:
 
 
 _CHECKS: tuple[Callable[[_Visit], None], ...] = (_name, _route, _site, _origin, _proof, _key, _length, _kind)
+
+
+# ---- what a key is good for ---------------------------------------------------------------------------
+
+
+async def _welcome(door: Door, answer: Answer) -> None:
+    """The token for a cookie; then the page without the token in its address."""
+    cookie = f"{door.cookie}={door.secret}; HttpOnly; SameSite=Strict; Path=/"
+    headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
+    await answer({"type": "http.response.start", "status": 303, "headers": headers})
+    await answer({"type": "http.response.body", "body": b""})
 
 
 # ---- the body -----------------------------------------------------------------------------------------
@@ -277,74 +260,3 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
-
-
-# ---- the answer ---------------------------------------------------------------------------------------
-
-
-class _Answer:
-    """Sends an answer, with `HEADERS`, and only if it is of a kind that the page has.
-
-    Args:
-        bare: without its body, and at once: to HEAD.
-    """
-
-    def __init__(self, send: Send, bare: bool) -> None:
-        self._send, self._bare, self.started = send, bare, False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": _checked(message["status"], message.get("headers", []))}
-            self.started = True
-            await self._send(message)
-            if self._bare:
-                await self._send({"type": "http.response.body", "body": b""})
-        elif not self._bare:
-            await self._send(message)
-
-
-def _checked(status: int, given: Any) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer.
-
-    Raises:
-        RuntimeError: content of a kind that no answer has, or a redirection to elsewhere: a mistake in a route.
-    """
-    own = [(name.decode().lower(), value.decode("latin-1")) for name, value in given]
-    said = [(name, value) for name, value in own if name in MAY_SAY]
-    kinds = [value.partition(";")[0] for name, value in said if name == "content-type"]
-    if status != 303 and not (len(kinds) == 1 and kinds[0] in KINDS):
-        raise RuntimeError(f"an answer has the content type {' and '.join(kinds) or 'of nothing'}")
-    if any(name == "location" and value != "/" for name, value in said):
-        raise RuntimeError("an answer leads away from the page")
-    return [(name.encode(), value.encode("latin-1")) for name, value in (*said, *HEADERS.items())]
-
-
-async def _welcome(door: Door, answer: _Answer) -> None:
-    """The token for a cookie; then the page without the token in its address."""
-    cookie = f"{door.cookie}={door.secret}; HttpOnly; SameSite=Strict; Path=/"
-    headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")]
-    await answer({"type": "http.response.start", "status": 303, "headers": headers})
-    await answer({"type": "http.response.body", "body": b""})
-
-
-async def _refuse(scope: Scope, refusal: Refused, answer: _Answer) -> None:
-    """A sentence, as a page to a person and as JSON to a program. The connection ends: a body may still be coming."""
-    accepts = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    if scope["path"] == "/" and b"text/html" in accepts:
-        kind, content = "text/html; charset=utf-8", _page(refusal.words)
-    else:
-        kind, content = "application/json", json.dumps({"error": refusal.words})
-    body = content.encode()
-    headers = {"content-type": kind, "content-length": str(len(body)), "connection": "close", **refusal.headers}
-    start = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await answer({"type": "http.response.start", "status": refusal.status, "headers": start})
-    await answer({"type": "http.response.body", "body": body})
-
-
-def _page(words: str) -> str:
-    """Words of ours only: nothing of the request comes back in it."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        '<meta name="viewport" content="width=device-width"><title>Shoal</title>'
-        f"<h1>Shoal</h1><p>{words}</p></html>"
-    )

@@ -18,7 +18,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shoal.errors import UsageError
-from shoal.live.guard import HEADERS
+from shoal.live.answers import HEADERS
 
 MOST_HEAD = 16 * 1024
 """Bytes of a request's line and headers."""
