@@ -121,7 +121,7 @@ def test_the_steps_are_those_of_the_data_set(visitor):
     titles = [step["title"] for step in visitor.post("/api/draw/name", asked).json["steps"]]
     assert titles == ["Drawn", "Filled", "Trimmed", "Scaled", "Sharpened", "Centred"]
     turned = visitor.post("/api/draw/name", body(255 - DRAWING, picture=True)).json["steps"]
-    assert [step["title"] for step in turned[:2]] == ["Grey", "Dark ground"]
+    assert [step["title"] for step in turned[:2]] == ["Grey", "Ground at 0"]
 
 
 def test_without_networks_the_steps_are_shown(tmp_path):

@@ -15,7 +15,7 @@ from shoal.engines.native import NativeEngine
 from shoal.live import draw_models
 from shoal.live.draw_layers import MOST, layers, maps
 from shoal.live.draw_models import Known, Weights, known, label, probabilities
-from shoal.models import Flatten, Linear, MaxPool2d, Model, Normal, softmax_regression
+from shoal.models import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Model, Normal, ReLU, softmax_regression
 from shoal.optimizers import SGD, Lion
 from shoal.store import Store
 from shoal.store.rows import RunRow
@@ -120,6 +120,13 @@ def test_a_layer_of_one_value_is_drawn(value):
     found = maps("ReLU", "", np.full((2, 3, 3), value))
     assert np.isfinite([found["low"], found["high"]]).all()
     assert len(b64decode(found["pixels"])) == 18
+
+
+def test_dropout_does_nothing_and_is_not_shown():
+    model = Model((Conv2d(1, 2, kernel_size=5), Dropout(0.5), ReLU(), Flatten(), Linear(2 * 24 * 24, 10)))
+    weights = {one.name: np.ones(one.shape, np.float32) for one in model.parameters()}
+    found = layers(ONE.config.replace(model=model), weights, DIGITS.test.images[0], DIGITS)
+    assert [one["name"] for one in found] == ["Conv2d(1, 2, kernel_size=5)", "ReLU()"]
 
 
 def test_a_layer_before_flattening_is_shown_instead_of_weights():

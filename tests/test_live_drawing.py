@@ -125,6 +125,8 @@ def test_what_lines_enclose_is_cloth_only_where_that_is_asked() -> None:
     assert filled(ring)[80, 80] == CLOTH
     assert filled(ring)[5, 5] == 0
     np.testing.assert_array_equal(filled(open_ring), open_ring)
+    soft = np.minimum(ring, np.where(np.arange(MOST) == 37, 40, 255).astype(np.uint8))
+    assert filled(soft)[80, 37] == CLOTH, "no seam between a line and its cloth"
     assert image(ring, "fashion-mnist", AREA, fill=True)[14, 14] == CLOTH
     assert image(ring, "fashion-mnist", AREA)[14, 14] == 0
     assert image(ring, "mnist", AREA, fill=True)[14, 14] == 0

@@ -236,7 +236,7 @@ def test_a_picture_on_paper_is_chosen(room: Page, photo: np.ndarray) -> None:
         room.locator("#draw input[type=file]").set_input_files(file(photo))
     sent = asked.value.post_data_json
     assert (sent["width"], sent["height"], sent["picture"]) == (128, 160, True)
-    expect(titles(room)).to_have_text(["Grey", "Dark ground", "Trimmed", "Scaled", "Centred"])
+    expect(titles(room)).to_have_text(["Grey", "Ground at 0", "Trimmed", "Scaled", "Centred"])
     expect(summary(room)).to_contain_text("say 1")
     draw(room, [(0.2, 0.5), (0.8, 0.5)])
     expect(titles(room)).to_have_text(["Drawn", "Trimmed", "Scaled", "Centred"])

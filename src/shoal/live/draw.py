@@ -157,7 +157,8 @@ def _facts(one: Known, asked: str) -> dict[str, Any]:
 def _picture(step: Step) -> dict[str, Any]:
     height, width = step.image.shape
     pixels = b64encode(step.image.tobytes()).decode()
-    return {"title": step.title, "why": step.why, "width": width, "height": height, "pixels": pixels}
+    words = {"title": step.title, "why": step.why, "photo": step.photo}
+    return {**words, "width": width, "height": height, "pixels": pixels}
 
 
 ROUTES = (

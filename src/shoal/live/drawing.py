@@ -38,6 +38,8 @@ class Step:
     title: str
     why: str
     image: np.ndarray
+    photo: bool = False
+    """Whether it is still as it came, so that its ground may be light."""
 
 
 def prepared(
@@ -67,7 +69,7 @@ def prepared(
 
 def _drawn(canvas: np.ndarray) -> Step:
     _check("canvas", canvas, [()])
-    return Step("Drawn", f"The canvas, {show(canvas)}: bright ink on dark ground.", canvas)
+    return Step("Drawn", f"The canvas, {show(canvas)}: 0 where nothing is drawn, 255 in the ink.", canvas)
 
 
 # ---- MNIST: LeCun, Cortes and Burges ----------------------------------------------------------------------
@@ -123,11 +125,12 @@ def as_fashion_mnist(ink: np.ndarray, area: Area, fill: bool = False) -> tuple[S
 
 
 def filled(ink: np.ndarray) -> np.ndarray:
-    """The same with cloth wherever lines enclose the ground."""
-    from scipy.ndimage import binary_fill_holes
+    """The same with cloth wherever lines enclose the ground, and under their soft inner edge."""
+    from scipy.ndimage import binary_dilation, binary_fill_holes
 
     line = ink > FAINT
-    return np.where(binary_fill_holes(line) & ~line, np.uint8(CLOTH), ink)
+    holes = binary_fill_holes(line) & ~line
+    return np.where(binary_dilation(holes, iterations=2), np.maximum(ink, np.uint8(CLOTH)), ink)
 
 
 RECIPES: dict[str, Callable[[np.ndarray, Area, bool], tuple[Step, ...]]] = {
@@ -166,8 +169,8 @@ def from_picture(picture: np.ndarray, *, bilevel: bool = False) -> tuple[Step, .
     turned = "Its ground is light, so it is negated" if light else "Its ground is dark, so it is not negated"
     shades = ". Half-tones become ink or ground: MNIST was made of black and white scans." if scan else "."
     return (
-        Step("Grey", f"{show(grey)}, their colour left out.", grey),
-        Step("Dark ground", turned + shades, levelled),
+        Step("Grey", f"{show(grey)}, their colour left out.", grey, photo=True),
+        Step("Ground at 0", turned + shades, levelled),
     )
 
 

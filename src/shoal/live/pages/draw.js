@@ -5,7 +5,7 @@
 import { h, put } from "./dom.js";
 import { Pad } from "./draw_canvas.js";
 import { layout } from "./draw_layout.js";
-import { card, layers, percent, ranked, steps } from "./draw_shown.js";
+import { card, layers, most, percent, steps } from "./draw_shown.js";
 import { paced, settled } from "./play_pace.js";
 
 const NAMING = 170; // milliseconds from one question to the next while drawing: at most six a second
@@ -28,11 +28,12 @@ export async function enter(root, lab) {
 class Room {
   constructor(root, lab) {
     Object.assign(this, { root, lab, cards: new Map(), models: [], leftOut: 0, shown: true, stale: false, words: "" });
+    Object.assign(this, { order: "", pace: 1 });
     this.sets = Object.keys(KINDS).flatMap((kind) => lab.state.data.filter(({ name }) => name === kind));
     this.name = paced(() => NAMING, () => this.ask());
     this.look = paced(() => LOOKING, () => this.lookInside());
     this.announce = settled(SAYING, () => this.words && lab.say(this.words));
-    this.reread = paced(() => READING, () => this.read());
+    this.reread = paced(() => Math.max(READING, 1000 * this.pace), () => this.read());
     this.parts = layout(root, this.sets.map(({ name }) => [name, KINDS[name].many]), {
       choose: (name) => this.choose(name),
       undo: () => this.pad.undo(),
@@ -52,7 +53,7 @@ class Room {
 
   /** Opens on a data set that has networks: on the first if both have some, or neither. */
   async begin() {
-    if (!this.sets.length) return this.fail("This server has neither digits nor garments to draw for.");
+    if (!this.sets.length) return this.trouble("This server has neither digits nor garments to draw for.");
     for (const { name } of [...this.sets, this.sets[0]]) {
       await this.choose(name);
       if (this.models.length) break;
@@ -73,6 +74,7 @@ class Room {
     const ended = message.topic === "training" && !["queued", "training"].includes(message.state);
     if (message.topic !== "hello" && message.topic !== "records" && !ended) return;
     this.stale = true;
+    this.pace = message.pace ?? this.pace; // seconds, more with many watchers
     if (!this.shown) return;
     if (message.topic === "records") this.reread();
     else this.read();
@@ -103,6 +105,7 @@ class Room {
     put(this.parts.origin, `From your drawing to an image like those of ${title}`);
     put(this.parts.summary, "Reading which networks there are");
     put(this.parts.cards);
+    this.order = "";
     this.parts.pen.value = pen;
     this.pad.width = pen / 100;
     this.parts.filling.hidden = !fills;
@@ -112,10 +115,10 @@ class Room {
 
   async take(file) {
     this.parts.file.value = "";
-    if (!file) return this.fail("That is no file. Drop a picture: PNG, JPEG or WebP.");
-    if (file.size > LARGEST) return this.fail(`${file.name} is larger than 50 MB. Use a smaller picture.`);
+    if (!file) return this.trouble("That is no file. Drop a picture: PNG, JPEG or WebP.");
+    if (file.size > LARGEST) return this.trouble(`${file.name} is larger than 50 MB. Use a smaller picture.`);
     const bitmap = await createImageBitmap(file).catch(() => null);
-    if (!bitmap) return this.fail(`${file.name} is no picture that this browser can read. Use PNG, JPEG or WebP.`);
+    if (!bitmap) return this.trouble(`${file.name} is no picture that this browser can read. Use PNG, JPEG or WebP.`);
     this.pad.load(bitmap);
     return bitmap.close();
   }
@@ -136,23 +139,32 @@ class Room {
       const { models, left_out: leftOut } = await this.lab.api.get("/api/draw/models", { data });
       if (data === this.data) this.know(models, leftOut);
     } catch (error) {
-      this.fail(error.message);
+      this.trouble(error.message);
     }
   }
 
   know(models, leftOut) {
-    const { cards, select } = this.parts;
     Object.assign(this, { models, leftOut });
-    this.relieve();
+    this.trouble();
     for (const model of models) {
       if (!this.cards.has(model.model)) this.cards.set(model.model, card());
       this.cards.get(model.model).know(model);
     }
-    put(cards, models.map(({ model }) => this.cards.get(model).element));
-    const chosen = select.value;
-    put(select, models.map(({ model, title, label }) => h("option", { value: model }, `${title}, ${label}`)));
-    if (models.some(({ model }) => String(model) === chosen)) select.value = chosen;
+    this.arrange();
     this.redrawn();
+  }
+
+  /** Puts the networks in their order, if that has changed: who has opened one or holds a choice keeps it. */
+  arrange() {
+    const { cards, select } = this.parts;
+    const options = this.models.map(({ model, title, label }) => [String(model), `${title}, ${label}`]);
+    const order = JSON.stringify(options);
+    if (order === this.order) return;
+    this.order = order;
+    put(cards, this.models.map(({ model }) => this.cards.get(model).element));
+    const chosen = select.value;
+    put(select, options.map(([value, words]) => h("option", { value }, words)));
+    if (options.some(([value]) => value === chosen)) select.value = chosen;
   }
 
   drawing() {
@@ -167,11 +179,11 @@ class Room {
     try {
       const answer = await this.lab.api.post("/api/draw/name", this.drawing());
       if (this.pad.isEmpty() || data !== this.data) return;
-      this.relieve();
+      this.trouble();
       this.answered(answer);
       this.look();
     } catch (error) {
-      this.fail(error.message);
+      this.trouble(error.message);
     }
   }
 
@@ -185,15 +197,11 @@ class Room {
 
   /** One sentence over all answers, for the eye at once and for the ear once they are still. */
   sum(answers) {
-    const first = answers.map((answer) => ranked(answer)[0]).filter(Boolean);
-    if (!first.length) return put(this.parts.summary, this.lacking());
-    const votes = new Map();
-    for (const { name } of first) votes.set(name, (votes.get(name) ?? 0) + 1);
-    const [word, count] = [...votes].reduce((most, one) => (one[1] > most[1] ? one : most));
-    const every = count === 1 ? "It says" : `All ${count} networks say`;
-    const who = count < answers.length ? `${count} of ${answers.length} networks say` : every;
+    const found = most(answers);
+    if (!found) return put(this.parts.summary, this.lacking());
+    const { who, word, first } = found;
     put(this.parts.summary, `${who} `, h("strong", {}, word), this.others());
-    this.words = `${who} ${word}. The most accurate: ${first[0].name}, ${percent(first[0].share)}.`;
+    this.words = `${who} ${word}. The most accurate: ${first.name}, ${percent(first.share)}.`;
     return this.announce();
   }
 
@@ -201,7 +209,7 @@ class Room {
     const { way, within, summary } = this.parts;
     this.words = "";
     way.hidden = within.hidden = true;
-    this.relieve();
+    this.trouble();
     for (const { model } of this.models) this.cards.get(model).say(null);
     const count = this.models.length;
     const waiting = `${count === 1 ? "One network waits" : `${count} networks wait`} for your first stroke`;
@@ -228,18 +236,14 @@ class Room {
       layers(place, all);
       if (!all.length) put(place, h("p", { class: "hint" }, "None of its layers makes pictures."));
     } catch (error) {
-      this.fail(error.message);
+      this.trouble(error.message);
     }
   }
 
-  fail(words) {
+  /** What went wrong, in words; nothing without. */
+  trouble(words = "") {
     put(this.parts.failure, words);
-    this.parts.failure.className = "error";
-    this.parts.failure.hidden = false;
-  }
-
-  relieve() {
-    this.parts.failure.className = "";
-    this.parts.failure.hidden = true;
+    this.parts.failure.className = words && "error";
+    this.parts.failure.hidden = !words;
   }
 }

@@ -242,8 +242,7 @@ function grey(bitmap) {
 }
 
 function blank(width, height, style) {
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width, height });
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const brush = canvas.getContext("2d", { willReadFrequently: true });
   brush.fillStyle = style;
   brush.fillRect(0, 0, width, height);

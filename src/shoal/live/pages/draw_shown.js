@@ -21,10 +21,21 @@ export function accuracy(value) {
   return value === null || value === undefined ? "not known" : value.toFixed(3).replace(/^0/, "");
 }
 
-/** The classes of an answer with their probabilities, the likeliest first; none where they are not numbers. */
-export function ranked({ classes, probabilities }) {
+// The classes of an answer with their probabilities, the likeliest first; none where they are not numbers.
+function ranked({ classes, probabilities }) {
   const all = classes.map((name, at) => ({ name, share: probabilities[at] }));
   return all.some(({ share }) => share === null) ? [] : all.sort((one, other) => other.share - one.share);
+}
+
+/** What most networks say: { who, word, first }, `first` being what the first one says; null if none says anything. */
+export function most(answers) {
+  const said = answers.map((answer) => ranked(answer)[0]).filter(Boolean);
+  if (!said.length) return null;
+  const votes = new Map();
+  for (const { name } of said) votes.set(name, (votes.get(name) ?? 0) + 1);
+  const [word, count] = [...votes].reduce((best, one) => (one[1] > best[1] ? one : best));
+  const every = count === 1 ? "It says" : `All ${count} networks say`;
+  return { who: count < answers.length ? `${count} of ${answers.length} networks say` : every, word, first: said[0] };
 }
 
 /** A place in the list: `element`, `know(model)`, and `say(answer)`, or `say(null)` while nothing is drawn. */
@@ -75,6 +86,7 @@ export function steps(list, all) {
   all.forEach((step, at) => {
     const [canvas, words] = list.children[at].children;
     canvas.style.setProperty("--ratio", step.width / step.height);
+    canvas.classList.toggle("photo", step.photo);
     picture.draw(canvas, { ...step, label: `${step.title}: ${step.width} × ${step.height} pixels` });
     put(words.firstChild, step.title);
     put(words.lastChild, step.why);
