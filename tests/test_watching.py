@@ -28,6 +28,7 @@ DATA = {"dots": dots()}
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(watching, "SECONDS_BETWEEN_READINGS", 0.0)
+    monkeypatch.setattr(watching, "SHARE", 0.0)
     monkeypatch.setattr(watching, "sleep", lambda seconds: pytest.fail("there was nothing to wait for"))
     return tmp_path
 

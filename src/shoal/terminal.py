@@ -168,8 +168,9 @@ def picture(board: Board, width: int, height: int = 40) -> "RenderableType":
 
     rows = [(name, row) for name, row in board.rows if row]
     indent = max((len(name) for name, _ in rows), default=0) + 2
-    lines = [line for name, row in rows for line in _study(name, row, indent, width)]
-    if len(lines) > height - ROOM_BELOW:
+    few = sum(len(cells) for _, row in rows for cells in row.values()) <= width * height
+    lines = [line for name, row in rows for line in _study(name, row, indent, width)] if few else []
+    if not few or len(lines) > height - ROOM_BELOW:
         lines = _counts(rows, indent, width, height - ROOM_BELOW)
     running = board.running[: max(min(MOST_RUNNING, height - len(lines) - ROOM_BELOW), 0)]
     names = max((len(cell.name) for cell in running), default=0)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 PAUSE = 0.25
 """Seconds between two looks at what is new."""
 SECONDS_BETWEEN_READINGS = 1.0
-"""Reading the whole of a store with ten thousand runs takes a good part of it."""
+SHARE = 10.0
+"""After reading a whole store at least so many times as long passes: of ten thousand runs it takes a second."""
 QUIET = 30.0
 """Seconds without news after which it says so: whoever trained may have ended."""
 SETTLED = 5.0
@@ -92,7 +93,7 @@ class Following:
         self._known: tuple[str, ...] = ()
         self._asked = 0
         self._mark = 0
-        self._read = self._heard = monotonic()
+        self._next = self._heard = monotonic()
         self._unknown: list[NewRecord] = []
 
     def look(self) -> bool:
@@ -118,11 +119,12 @@ class Following:
         return self._store
 
     def _fill(self, store: "Store") -> None:
+        begun = monotonic()
         studies = store.studies()
         wanted = [study for study in studies if study.name in self._names or not self._names]
         self.board.fill(wanted, store.table(), others=not self._names)
         self._known, self._asked = tuple(study.name for study in studies), len(wanted)
-        self._read = monotonic()
+        self._next = monotonic() + max(SECONDS_BETWEEN_READINGS, SHARE * (monotonic() - begun))
 
     def refuse_unknown(self, study: str) -> None:
         """Raise `StudyError` if the store has studies, but none of the name that somebody typed."""
@@ -136,7 +138,7 @@ class Following:
         found, self._mark = store.since(self._mark)
         self._heard = monotonic() if found else self._heard
         cells = dict(self._told(found))
-        if self.board.stale and monotonic() >= self._read + SECONDS_BETWEEN_READINGS:
+        if self.board.stale and monotonic() >= self._next:
             again, self._unknown = self._unknown, []
             self._fill(self._opened())
             cells |= self._told(again)
