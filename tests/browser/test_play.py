@@ -135,6 +135,10 @@ def test_a_puzzle_is_one_click(play: Page) -> None:
     expect(play.get_by_label("Logarithmic")).to_be_checked()
     expect(play.get_by_role("button", name="1.4 When the softmax breaks")).to_have_attribute("aria-pressed", "true")
     expect(curve(play)).to_have_attribute("aria-label", re.compile("Naive softmax"))
+    play.get_by_role("spinbutton", name="Learning rate, setting B, exactly").fill("0.01")
+    expect(play.locator("#play [data-field=lr]")).to_contain_text("differs")
+    finished(play, 30)
+    expect(play.locator("#play .look")).to_contain_text("Look at:")
 
 
 def test_what_takes_long_can_be_cancelled(play: Page) -> None:
@@ -179,6 +183,8 @@ def test_the_setting_is_taken_home_as_python(play: Page, allowed: bool) -> None:
         expect(button(play, "Select and copy it below")).to_be_visible()
         assert play.evaluate("getSelection().toString()").strip() == (code.text_content() or "").strip()
     compile(code.text_content() or "", "play.py", "exec")
+    play.get_by_role("slider", name="Learning rate").press("ArrowRight")
+    expect(code).to_be_hidden()
 
 
 def test_a_refusal_is_shown_in_the_servers_words(play: Page, forgiven: list[str]) -> None:

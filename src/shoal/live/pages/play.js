@@ -50,7 +50,7 @@ export async function enter(root, lab) {
 
   const changed = () => {
     say(remark, choices.trouble());
-    list.choose(null);
+    file.element.hidden = true; // it says what was chosen before
     if (training.id() !== null && always.checked && !choices.trouble()) soon();
     else soon.stop();
   };
@@ -60,6 +60,7 @@ export async function enter(root, lab) {
     plot.choose(puzzle);
     list.choose(puzzle);
     compare.sync();
+    file.element.hidden = true;
     train();
   };
 

@@ -5,7 +5,10 @@ import { h, put } from "./dom.js";
 
 const WIDE = matchMedia("(min-width: 860px)"); // below it the list would push everything else off the screen
 
-/** The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`, null for none of them. */
+/**
+ * The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`. It stays chosen while its settings
+ * are changed: that is what most of them ask for.
+ */
 export function puzzleList(puzzles, play) {
   const buttons = puzzles.map((one) =>
     h("button", { class: "button", type: "button", "aria-pressed": "false", onclick: () => play(one) },
@@ -19,9 +22,9 @@ export function puzzleList(puzzles, play) {
   );
   const choose = (chosen) => {
     buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(puzzles[at] === chosen)));
-    look.hidden = !chosen;
-    put(look, chosen && [h("strong", {}, chosen.question), ` Look at: ${chosen.look}`]);
-    if (chosen && !WIDE.matches) look.scrollIntoView();
+    look.hidden = false;
+    put(look, h("strong", {}, chosen.question), ` Look at: ${chosen.look}`);
+    if (!WIDE.matches) look.scrollIntoView();
   };
   return { element, look, choose };
 }
