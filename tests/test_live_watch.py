@@ -90,6 +90,14 @@ def test_runs_of_no_study_come_last_under_their_own_title(writer, watch):
     assert studies[1]["runs"] == 1
 
 
+def test_the_study_that_was_asked_for_last_comes_first(writer, watch):
+    ask(writer, tiny_study("older"), tiny_study("newer"), tiny_study("oldest"))
+    for name, year in (("older", 2030), ("newer", 2031), ("oldest", 2029)):
+        with writer._write() as db:
+            db.execute("UPDATE study SET asked = ? WHERE name = ?", (f"{year}-01-01T00:00:00+00:00", name))
+    assert [one["name"] for one in watch()("overview")["studies"]] == ["newer", "older", "oldest"]
+
+
 def test_a_run_of_two_studies_is_counted_in_both_at_the_length_each_asks_for(writer, watch):
     short, long = tiny_study("short", epochs=2, seeds=[0]), tiny_study("long", epochs=4, seeds=[0])
     ask(writer, short, long)
@@ -116,8 +124,8 @@ def test_of_two_engines_that_trained_a_run_the_labs_own_stands_for_it(writer, wa
     study = tiny_study(seeds=[0])
     ask(writer, study)
     run = Run(study.points[0].config, 0)
-    put(writer, run, [0.9, 0.1], engine="another")
     put(writer, run, [0.9, 0.8])
+    put(writer, run, [0.9, 0.1], engine="another")
     room = watch()
     assert column(room("table", study="rates"), "validation_loss")[0] == 0.8
     assert column(room("table", study=""), "validation_loss") == [0.1]
@@ -239,7 +247,9 @@ def test_an_answer_is_computed_again_only_when_the_store_is_newer_and_the_pace_a
     assert memo.get("a", compute) == 1, "too soon"
     clock.now = 1.0
     assert memo.get("a", compute) == 2
-    assert computed == [1, 2]
+    clock.now = 9.0
+    assert memo.get("a", compute) == 2
+    assert computed == [1, 2], "nothing new"
 
 
 def test_what_is_dear_to_compute_is_computed_seldom():

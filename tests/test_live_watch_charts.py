@@ -183,15 +183,16 @@ def test_a_study_none_of_whose_runs_has_begun_says_so(writer, watch):
     assert (found["chart"], found["caption"]) == (None, "No run of this study has begun.")
 
 
-def test_of_many_groups_the_best_are_shown_and_it_is_said(writer, watch):
+@pytest.mark.parametrize(("metric", "order"), [("validation_loss", "lowest"), ("validation_accuracy", "highest")])
+def test_of_many_groups_the_best_are_shown_and_it_is_said(writer, watch, metric, order):
     rates = [round(0.1 * step, 1) for step in range(1, 16)]
     study = Study("many", tiny_config, Grid(lr=rates), seeds=[0])
     ask(writer, study)
     for place, point in enumerate(study.points):
         put(writer, Run(point.config, 0), falling(0.8 - place / 100))
-    found = watch("chart", study="many", by="lr")
+    found = watch("chart", study="many", by="lr", metric=metric)
     assert sorted({row[0] for row in found["numbers"]["rows"]}) == sorted(f"lr {rate:g}" for rate in rates[3:])
-    assert "Shown are the 12 of 15 whose last validation loss is lowest." in found["caption"]
+    assert f"Shown are the 12 of 15 whose last {metric.replace('_', ' ')} is {order}." in found["caption"]
 
 
 @given(st.integers(1, 10**6), st.integers(120, 1600))
@@ -240,15 +241,14 @@ def test_training_loss_by_step_is_that_of_every_step(writer, watch):
     assert "Every step is a point, averaged over seeds." in found["caption"]
 
 
-def test_a_stand_in_is_stamped_on_the_caption(path, writer):
-    data = dots("sketches", stand_in="fashion-mnist")
-    writer.begin_session({}, {"sketches": data})
-    study = Study("drawn", lambda lr: tiny_config(lr, data="sketches"), Grid(lr=[0.1]), seeds=[0])
+@pytest.mark.parametrize("used", ["sketches", "dots"])
+def test_a_stand_in_is_stamped_on_the_caption_of_who_uses_it(writer, watch, used):
+    writer.begin_session({}, {"sketches": dots("sketches", stand_in="fashion-mnist"), "dots": dots()})
+    study = Study("drawn", lambda lr: tiny_config(lr, data=used), Grid(lr=[0.1]), seeds=[0])
     ask(writer, study)
     put(writer, Run(study.points[0].config, 0), falling(0.6))
-    room = Watching(path)
-    assert room("chart", study="drawn")["caption"].endswith("On the stand-in; says nothing of Fashion-MNIST.")
-    room.lab.close()
+    stamp = "On the stand-in; says nothing of Fashion-MNIST."
+    assert (stamp in watch("chart", study="drawn")["caption"]) == (used == "sketches")
 
 
 def test_names_are_text_wherever_they_stand(writer, watch):

@@ -72,9 +72,13 @@ class Room:
         return told(standings.values(), gathered, self.pulse)
 
     def table(self, asked: tables.Asked) -> dict[str, Any]:
-        stored, standing = self.study(asked.study)
-        trains = self.pulse.trains(asked.study, standing.epoch)
-        return {"stored": stored, **tables.table(asked, standing.study, trains)}
+        trains = self.pulse.trains(asked.study, self.study(asked.study)[1].epoch)
+
+        def rows() -> dict[str, Any]:
+            stored, standing = self.study(asked.study)
+            return {"stored": stored, **tables.table(asked, standing.study, trains)}
+
+        return self.memo.get((asked, trains), rows)
 
     def chart(self, asked: charts.Asked) -> dict[str, Any]:
         def draw() -> dict[str, Any]:

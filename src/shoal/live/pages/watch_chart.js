@@ -22,7 +22,8 @@ export function curves(lab, changed) {
   );
   const plot = h("div", { class: "plot", tabindex: "0", role: "group", "aria-label": "Chart" });
   const caption = h("figcaption", { class: "caption" });
-  const numbers = h("details", { class: "numbers" }, h("summary", {}, "Numbers"));
+  const scroller = h("div", { class: "tabular", tabindex: "0", role: "group", "aria-label": "Numbers of the chart" });
+  const numbers = h("details", { class: "numbers" }, h("summary", {}, "Numbers"), scroller);
   const element = h("section", { class: "curves", "aria-label": "Curves" });
   put(element, controls, h("figure", { class: "figure" }, plot, caption, numbers));
 
@@ -77,7 +78,7 @@ export function curves(lab, changed) {
   }
 
   function tabulate() {
-    if (numbers.open && answer) put(numbers, h("summary", {}, "Numbers"), table(h, answer.numbers));
+    if (numbers.open && answer) put(scroller, table(h, answer.numbers)); // it stays where it was scrolled to
   }
 
   const room = () => Math.min(Math.max(10 * Math.floor(element.clientWidth / 10), 240), 920);
@@ -102,6 +103,5 @@ function table(h, { columns, rows }) {
   const body = rows.map(([first, ...rest]) =>
     h("tr", {}, h("th", { scope: "row" }, first), rest.map((cell) => h("td", { class: "n" }, cell))),
   );
-  const inside = h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body));
-  return h("div", { class: "tabular", tabindex: "0", role: "group", "aria-label": "Numbers of the chart" }, inside);
+  return h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body));
 }
