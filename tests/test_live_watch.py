@@ -3,20 +3,13 @@
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 
-from fakes import MODEL, tiny_config, tiny_study
+from fakes import tiny_config, tiny_study
 from shoal.analysis.claims import Claim
-from shoal.live.watch import Room
-from shoal.live.watching.fields import flat, told_apart
-from shoal.live.watching.memo import Memo
-from shoal.live.watching.pulse import Pulse
-from shoal.models import softmax_regression
-from shoal.optimizers import SGD, Adam
 from shoal.store import Store
-from shoal.study import Config, Grid, Run, Study
-from watched import Watching, ask, put
+from shoal.study import Run
+from watched import Watching, ask, part, put
 
 
 @pytest.fixture
@@ -42,18 +35,6 @@ def watch(path):
     yield watch
     for one in opened:
         one.lab.close()
-
-
-def part(writer):
-    """A study of six runs of three epochs: two finished, one diverged, one on its way, two to come."""
-    study = tiny_study()
-    slow, fast = (point.config for point in study.points)
-    ask(writer, study)
-    put(writer, Run(slow, 0), [0.9, 0.8, 0.7, 0.6])
-    put(writer, Run(slow, 1), [0.9, 0.7, 0.6, 0.5])
-    put(writer, Run(fast, 0), [0.9, 0.5], diverged=True)
-    put(writer, Run(fast, 1), [0.9, 0.4])
-    return study
 
 
 def column(table, key):
@@ -221,129 +202,3 @@ def test_another_study_of_the_same_name_has_not_its_verdicts(writer, watch):
 def test_a_study_whose_claims_nobody_knows_has_no_verdicts(writer, watch):
     part(writer)
     assert watch()("verdicts", study="rates")["verdicts"] == []
-
-
-# ---- what is kept, and for how long ---------------------------------------------------------------------
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-def test_an_answer_is_computed_again_only_when_the_store_is_newer_and_the_pace_allows():
-    clock, versions, computed = Clock(), [1], []
-    memo = Memo(lambda: versions[-1], lambda: 1.0, clock)
-
-    def compute():
-        computed.append(versions[-1])
-        return versions[-1]
-
-    assert [memo.get("a", compute) for _ in range(3)] == [1, 1, 1]
-    versions.append(2)
-    assert memo.get("a", compute) == 1, "too soon"
-    clock.now = 1.0
-    assert memo.get("a", compute) == 2
-    clock.now = 9.0
-    assert memo.get("a", compute) == 2
-    assert computed == [1, 2], "nothing new"
-
-
-def test_what_is_dear_to_compute_is_computed_seldom():
-    clock, spent, versions = Clock(), Clock(), [1]
-    memo = Memo(lambda: versions[-1], lambda: 1.0, clock, spent)
-
-    def compute():
-        spent.now += 1.0
-        return versions[-1]
-
-    memo.get("a", compute)
-    versions.append(2)
-    clock.now = 9.0
-    assert memo.get("a", compute) == 1
-    clock.now = 10.0
-    assert memo.get("a", compute) == 2
-
-
-def test_a_room_reads_the_store_again_when_there_is_something_new(writer, watch):
-    study = part(writer)
-    watching, clock = watch(), Clock()
-    room = Room(watching.lab)
-    room.memo = Memo(watching.lab.changed, lambda: 1.0, clock)
-    assert room.overview()["studies"][0]["finished"] == 2
-    put(writer, Run(study.points[0].config, 2), [0.9, 0.8, 0.7, 0.6])
-    watching.newer()
-    assert room.overview()["studies"][0]["finished"] == 2
-    clock.now = 1.0
-    assert room.overview()["studies"][0]["finished"] == 3
-
-
-def test_training_is_told_by_how_seconds_grow_and_forgotten_after_a_while():
-    clock = Clock()
-    pulse = Pulse(clock)
-    pulse.look({"a": 10.0})
-    assert not pulse.trains("a"), "what was there before is not training"
-    clock.now = 2.0
-    pulse.look({"a": 14.0})
-    assert pulse.trains("a")
-    assert pulse.speed("a") == 2.0, "two runs at once"
-    clock.now = 20.0
-    assert not pulse.trains("a")
-    assert pulse.trains("a", epoch=10.0), "epochs that are long are waited for"
-
-
-def test_time_left_is_the_work_left_by_the_speed_seen(writer, watch):
-    study = tiny_study(seeds=range(2))
-    ask(writer, study)
-    slow = study.points[0].config
-    put(writer, Run(slow, 0), [0.9, 0.8])
-    watching, clock = watch(), Clock()
-    room = Room(watching.lab)
-    room.memo, room.pulse = Memo(watching.lab.changed, lambda: 1.0, clock), Pulse(clock)
-    assert room.overview()["studies"][0]["left"] is None
-    put(writer, Run(slow, 1), [0.9, 0.8])
-    watching.newer()
-    clock.now = 4.0
-    (found,) = room.overview()["studies"]
-    assert (found["training"], found["running"]) == (True, 2)
-    assert found["left"] == (2 + 2 + 3 + 3) * 2.0 / (2.0 / 4.0), "ten epochs of two seconds at half a run at once"
-    clock.now = 60.0
-    assert room.overview()["studies"][0]["left"] is None, "whoever trained has stopped"
-
-
-# ---- configurations as fields ---------------------------------------------------------------------------
-
-
-def test_a_flat_configuration_has_what_is_left_out_as_its_default():
-    config = Config(data="dots", model=MODEL, optimizer=Adam(lr=0.01), epochs=2)
-    found = flat(msgspec.to_builtins(config))
-    assert found["optimizer"] == "Adam"
-    assert found["optimizer.lr"] == 0.01
-    assert found["optimizer.weight_decay"] == 0.0
-    assert found["batch_size"] == 256
-    assert found["init"] == "Xavier uniform"
-    assert found["early_stopping"] is None
-
-
-def test_models_that_differ_under_one_name_are_told_apart():
-    one = softmax_regression(classes=2, input_shape=(1, 2, 2))
-    other = softmax_regression(classes=3, input_shape=(1, 2, 2)).replace(name=one.name)
-    configs = [msgspec.to_builtins(Config(data="dots", model=m, optimizer=SGD(lr=1), epochs=1)) for m in (one, other)]
-    first, second = told_apart(configs)
-    assert first["model"] != second["model"]
-    assert first["model"].startswith(one.name)
-
-
-def test_a_field_that_says_what_the_grid_says_already_is_not_offered_twice(writer, watch):
-    def config(lr, size):
-        return tiny_config(lr).replace(batch_size=size)
-
-    study = Study("two", config, Grid(lr=[0.1, 0.5], size=[2, 4]), seeds=[0])
-    ask(writer, study)
-    for point in study.points:
-        put(writer, Run(point.config, 0), [0.9, 0.8])
-    choices = watch()("choices", study="two")
-    assert [one["key"] for one in choices["by"]] == ["config", "lr", "size"]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from fakes import FakeEngine, beginning, dots
+from fakes import FakeEngine, beginning, dots, tiny_study
 from shoal.engines import EpochRecord
 from shoal.live.app import rooms
 from shoal.live.lab import Lab
@@ -45,6 +45,18 @@ def _commit(writer: Store, record: EpochRecord, engine: str) -> None:
 def ask(writer: Store, *studies: Study) -> None:
     """As if the studies were asked for."""
     writer.note(Demand.of(studies).asked)
+
+
+def part(writer: Store) -> Study:
+    """A study of six runs of three epochs: two finished, one diverged, one on its way, two to come."""
+    study = tiny_study()
+    slow, fast = (point.config for point in study.points)
+    ask(writer, study)
+    put(writer, Run(slow, 0), [0.9, 0.8, 0.7, 0.6])
+    put(writer, Run(slow, 1), [0.9, 0.7, 0.6, 0.5])
+    put(writer, Run(fast, 0), [0.9, 0.5], diverged=True)
+    put(writer, Run(fast, 1), [0.9, 0.4])
+    return study
 
 
 class Watching:

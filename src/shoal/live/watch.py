@@ -5,6 +5,7 @@ A study is looked up by its name among those the store knows; nothing is trained
 """
 
 import threading
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from shoal.live.app import NotFound, answer
 from shoal.live.lab import Lab
 from shoal.live.watching import charts, tables
 from shoal.live.watching.captions import AXES, METRICS
-from shoal.live.watching.gathering import Gathered, gather
+from shoal.live.watching.gathering import Gathered, Watched, gather
 from shoal.live.watching.grouping import choices as groupings
 from shoal.live.watching.memo import Memo
 from shoal.live.watching.overview import Standing
@@ -49,15 +50,15 @@ class Room:
         """Everything in the store, study by study."""
         return self.memo.get("standings", self._gather)
 
-    def _gather(self) -> tuple[Gathered, dict[str, Standing]]:
+    def _gather(self) -> tuple[int, tuple[Gathered, dict[str, Standing]]]:
         stored = self.lab.changed()  # before reading: what comes meanwhile is newer
         gathered = gather(self.lab.reader(), self.lab.engine.name, stored)
         standings = {name: Standing(study) for name, study in gathered.studies.items()}
         self.pulse.look({name: standing.seconds for name, standing in standings.items()})
-        return gathered, standings
+        return stored, (gathered, standings)
 
     def study(self, name: str) -> tuple[int, Standing]:
-        """A study as it stands, and how new that is.
+        """How new what is known is, and a study as it stands.
 
         Raises:
             NotFound: the store knows none of this name.
@@ -73,31 +74,29 @@ class Room:
 
     def table(self, asked: tables.Asked) -> dict[str, Any]:
         trains = self.pulse.trains(asked.study, self.study(asked.study)[1].epoch)
-
-        def rows() -> dict[str, Any]:
-            stored, standing = self.study(asked.study)
-            return {"stored": stored, **tables.table(asked, standing.study, trains)}
-
-        return self.memo.get((asked, trains), rows)
+        return self._kept((asked, trains), asked.study, lambda study: tables.table(asked, study, trains))
 
     def chart(self, asked: charts.Asked) -> dict[str, Any]:
-        def draw() -> dict[str, Any]:
-            stored, standing = self.study(asked.study)
-            return {"stored": stored, **charts.chart(asked, standing.study, self.lab.reader())}
-
-        return self.memo.get(asked, draw)
+        return self._kept(asked, asked.study, lambda study: charts.chart(asked, study, self.lab.reader()))
 
     def verdicts(self, name: str) -> dict[str, Any]:
-        return self.memo.get(("verdicts", name), lambda: self._verdicts(name))
+        return self._kept(("verdicts", name), name, lambda study: {"verdicts": self._verdicts(study)})
 
-    def _verdicts(self, name: str) -> dict[str, Any]:
-        stored, standing = self.study(name)
-        study = next((study for study in self.lab.studies if study.name == name and study.claims), None)
-        rows = []
-        if study is not None:
-            data = {point.config.data: self.lab.dataset(point.config.data) for point in study.points}
-            rows = judged(study, standing.study, self.lab.reader(), data, self.lab.engine)
-        return {"stored": stored, "verdicts": rows}
+    def _verdicts(self, watched: Watched) -> list[dict[str, Any]]:
+        study = next((study for study in self.lab.studies if study.name == watched.name and study.claims), None)
+        if study is None:
+            return []
+        data = {point.config.data: self.lab.dataset(point.config.data) for point in study.points}
+        return judged(study, watched, self.lab.reader(), data, self.lab.engine)
+
+    def _kept(self, key: Hashable, name: str, answer: Callable[[Watched], dict[str, Any]]) -> dict[str, Any]:
+        """What is answered of a study, with how new it is."""
+
+        def compute() -> tuple[int, dict[str, Any]]:
+            stored, standing = self.study(name)
+            return stored, {"stored": stored, **answer(standing.study)}
+
+        return self.memo.get(key, compute)
 
 
 def _ready() -> None:

@@ -11,7 +11,7 @@ from time import monotonic, thread_time
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
-MOST = 100
+MOST = 60
 """Answers kept at once."""
 SHARE = 0.1
 """Of a core, at most, for one answer that is asked for all the time."""
@@ -38,14 +38,17 @@ class Memo:
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._turn = threading.Lock()
 
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """What was computed before, if it is new enough; of several who ask at once, one computes."""
+    def get(self, key: Hashable, compute: Callable[[], tuple[int, T]]) -> T:
+        """What was computed before, if it is new enough; of several who ask at once, one computes.
+
+        Args:
+            compute: gives how new what it read was, and the answer: it may have read what is kept itself.
+        """
         kept = self._entry(key)
         with kept.turn:
-            version = self._version()
-            if kept.version != version and self._clock() >= kept.until:
+            if kept.version != self._version() and self._clock() >= kept.until:
                 before = self._spent()
-                kept.value, kept.version = compute(), version
+                kept.version, kept.value = compute()
                 kept.until = self._clock() + max(0.8 * self._pace(), (self._spent() - before) / SHARE)
             return cast(T, kept.value)
 

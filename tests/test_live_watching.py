@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the room Watch keeps and for how long, how it knows who trains, and configurations as fields."""
+
+import msgspec
+import pytest
+
+from fakes import MODEL, tiny_config, tiny_study
+from shoal.live.watch import Room
+from shoal.live.watching.fields import flat, told_apart
+from shoal.live.watching.memo import Memo
+from shoal.live.watching.pulse import Pulse
+from shoal.models import softmax_regression
+from shoal.optimizers import SGD, Adam
+from shoal.store import Store
+from shoal.study import Config, Grid, Run, Study
+from watched import Watching, ask, part, put
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "shoal.db"
+
+
+@pytest.fixture
+def writer(path):
+    with Store.open(path, write=True) as store:
+        yield store
+
+
+@pytest.fixture
+def watching(path):
+    room = Watching(path)
+    yield room
+    room.lab.close()
+
+
+# ---- what is kept, and for how long ---------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_an_answer_is_computed_again_only_when_the_store_is_newer_and_the_pace_allows():
+    clock, versions, computed = Clock(), [1], []
+    memo = Memo(lambda: versions[-1], lambda: 1.0, clock)
+
+    def compute():
+        computed.append(versions[-1])
+        return versions[-1], versions[-1]
+
+    assert [memo.get("a", compute) for _ in range(3)] == [1, 1, 1]
+    versions.append(2)
+    assert memo.get("a", compute) == 1, "too soon"
+    clock.now = 1.0
+    assert memo.get("a", compute) == 2
+    clock.now = 9.0
+    assert memo.get("a", compute) == 2
+    assert computed == [1, 2], "nothing new"
+
+
+def test_what_was_computed_from_something_older_is_computed_again():
+    clock, read = Clock(), [1]
+    memo = Memo(lambda: 2, lambda: 1.0, clock)
+    assert memo.get("a", lambda: (read[-1], read[-1])) == 1
+    read.append(2)
+    clock.now = 1.0
+    assert memo.get("a", lambda: (read[-1], read[-1])) == 2
+
+
+def test_what_is_dear_to_compute_is_computed_seldom():
+    clock, spent, versions = Clock(), Clock(), [1]
+    memo = Memo(lambda: versions[-1], lambda: 1.0, clock, spent)
+
+    def compute():
+        spent.now += 1.0
+        return versions[-1], versions[-1]
+
+    memo.get("a", compute)
+    versions.append(2)
+    clock.now = 9.0
+    assert memo.get("a", compute) == 1
+    clock.now = 10.0
+    assert memo.get("a", compute) == 2
+
+
+def test_a_room_reads_the_store_again_when_there_is_something_new(writer, watching):
+    study = part(writer)
+    clock = Clock()
+    room = Room(watching.lab)
+    room.memo = Memo(watching.lab.changed, lambda: 1.0, clock)
+    assert room.overview()["studies"][0]["finished"] == 2
+    put(writer, Run(study.points[0].config, 2), [0.9, 0.8, 0.7, 0.6])
+    watching.newer()
+    assert room.overview()["studies"][0]["finished"] == 2
+    clock.now = 1.0
+    assert room.overview()["studies"][0]["finished"] == 3
+
+
+def test_training_is_told_by_how_seconds_grow_and_forgotten_after_a_while():
+    clock = Clock()
+    pulse = Pulse(clock)
+    pulse.look({"a": 10.0})
+    assert not pulse.trains("a"), "what was there before is not training"
+    clock.now = 2.0
+    pulse.look({"a": 14.0})
+    assert pulse.trains("a")
+    assert pulse.speed("a") == 2.0, "two runs at once"
+    clock.now = 20.0
+    assert not pulse.trains("a")
+    assert pulse.trains("a", epoch=10.0), "epochs that are long are waited for"
+
+
+def test_time_left_is_the_work_left_by_the_speed_seen(writer, watching):
+    study = tiny_study(seeds=range(2))
+    ask(writer, study)
+    slow = study.points[0].config
+    put(writer, Run(slow, 0), [0.9, 0.8])
+    clock = Clock()
+    room = Room(watching.lab)
+    room.memo, room.pulse = Memo(watching.lab.changed, lambda: 1.0, clock), Pulse(clock)
+    assert room.overview()["studies"][0]["left"] is None
+    put(writer, Run(slow, 1), [0.9, 0.8])
+    watching.newer()
+    clock.now = 4.0
+    (found,) = room.overview()["studies"]
+    assert (found["training"], found["running"]) == (True, 2)
+    assert found["left"] == (2 + 2 + 3 + 3) * 2.0 / (2.0 / 4.0), "ten epochs of two seconds at half a run at once"
+    clock.now = 60.0
+    assert room.overview()["studies"][0]["left"] is None, "whoever trained has stopped"
+
+
+# ---- configurations as fields ---------------------------------------------------------------------------
+
+
+def test_a_flat_configuration_has_what_is_left_out_as_its_default():
+    config = Config(data="dots", model=MODEL, optimizer=Adam(lr=0.01), epochs=2)
+    found = flat(msgspec.to_builtins(config))
+    assert found["optimizer"] == "Adam"
+    assert found["optimizer.lr"] == 0.01
+    assert found["optimizer.weight_decay"] == 0.0
+    assert found["batch_size"] == 256
+    assert found["init"] == "Xavier uniform"
+    assert found["early_stopping"] is None
+
+
+def test_models_that_differ_under_one_name_are_told_apart():
+    one = softmax_regression(classes=2, input_shape=(1, 2, 2))
+    other = softmax_regression(classes=3, input_shape=(1, 2, 2)).replace(name=one.name)
+    configs = [msgspec.to_builtins(Config(data="dots", model=m, optimizer=SGD(lr=1), epochs=1)) for m in (one, other)]
+    first, second = told_apart(configs)
+    assert first["model"] != second["model"]
+    assert first["model"].startswith(one.name)
+
+
+def test_a_field_that_says_what_the_grid_says_already_is_not_offered_twice(writer, watching):
+    def config(lr, size):
+        return tiny_config(lr).replace(batch_size=size)
+
+    study = Study("two", config, Grid(lr=[0.1, 0.5], size=[2, 4]), seeds=[0])
+    ask(writer, study)
+    for point in study.points:
+        put(writer, Run(point.config, 0), [0.9, 0.8])
+    choices = watching("choices", study="two")
+    assert [one["key"] for one in choices["by"]] == ["config", "lr", "size"]
