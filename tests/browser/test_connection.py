@@ -126,6 +126,17 @@ def test_a_page_connects_again_by_itself(broken: Page, servers: Any) -> None:
     expect(broken.locator("body[data-kept]")).to_have_count(1)
 
 
+def test_a_room_opened_without_a_connection_opens_once_there_is_one(broken: Page, servers: Any) -> None:
+    broken.get_by_role("tab", name="Play").click()
+    trouble = broken.locator("#play .error:visible")
+    expect(trouble).to_contain_text("Play cannot go on. The server does not answer.")
+    servers.begin()
+    connected(broken)
+    expect(trouble).to_have_count(0)
+    expect(broken.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    expect(broken.locator("body[data-kept]")).to_have_count(1)
+
+
 def test_after_a_restart_with_the_same_key_the_page_loads_again(broken: Page, servers: Any) -> None:
     servers.begin(other_lab=True)
     expect(broken.locator("body[data-kept]")).to_have_count(0)

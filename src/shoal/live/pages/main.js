@@ -11,6 +11,7 @@ import { follow } from "./stream.js";
 
 const ROOMS = ["watch", "play", "draw"];
 const rooms = new Map(); // name -> promise of an entered room, or of null if it failed
+const stranded = new Map(); // name -> what enters a room that could not be reached
 const line = stateLine(document.getElementById("state"));
 const lab = { api, chart, dom, picture, say, state: null };
 const place = (name) => document.getElementById(name);
@@ -45,7 +46,7 @@ async function entered(name) {
   dom.put(root, dom.h("p", { class: "hint" }, "Opening"));
   try {
     await known;
-    const { enter } = await import(`./${name}.js`);
+    const { enter } = await code(name);
     dom.put(root);
     return await enter(root, lab);
   } catch (error) {
@@ -53,6 +54,14 @@ async function entered(name) {
     return null;
   } finally {
     root.removeAttribute("aria-busy");
+  }
+}
+
+async function code(name) {
+  try {
+    return await import(`./${name}.js`);
+  } catch (error) {
+    throw error instanceof TypeError ? new api.Unreachable() : error;
   }
 }
 
@@ -70,17 +79,23 @@ async function tell(name, act) {
 function failed(name, error) {
   rooms.set(name, Promise.resolve(null));
   const again = () => {
+    stranded.delete(name);
     rooms.set(name, entered(name));
     tell(name, (room) => (name === open ? room.show() : room.hide()));
   };
+  if (error.name === "Unreachable") stranded.set(name, again);
   const words = dom.h("p", {}, `${tab(name).textContent} cannot go on. ${error.message}`);
   const button = dom.h("button", { class: "button", type: "button", onclick: again }, "Try again");
   dom.put(place(name), dom.h("div", { class: "error", role: "alert" }, words, button));
 }
 
 async function heard(message) {
-  if (message.topic === "hello") await learn();
-  else line.event(message);
+  if (message.topic === "hello") {
+    await learn();
+    for (const again of stranded.values()) again();
+  } else {
+    line.event(message);
+  }
   for (const name of rooms.keys()) tell(name, (room) => room.event(message));
 }
 
