@@ -48,6 +48,11 @@ export async function enter(root, lab) {
     begin();
   };
 
+  const submit = (event) => {
+    event.preventDefault(); // it is sent by script, and not before it was looked at
+    train();
+  };
+
   const changed = () => {
     say(remark, choices.trouble());
     file.element.hidden = true; // it says what was chosen before
@@ -112,7 +117,7 @@ export async function enter(root, lab) {
   const lessons = sight(lab, learn);
   const bench = h(
     "form",
-    { class: "bench", "aria-label": "Setting", novalidate: true, onsubmit: (event) => (event.preventDefault(), train()) },
+    { class: "bench", "aria-label": "Setting", novalidate: true, onsubmit: submit },
     choices.element,
     remark,
     h("div", { class: "actions" },

@@ -13,7 +13,8 @@ export function control(field, changed) {
 }
 
 function choice({ choices }, changed) {
-  const element = h("select", { onchange: changed }, choices.map(([word, title]) => h("option", { value: word }, title)));
+  const words = choices.map(([word, title]) => h("option", { value: word }, title));
+  const element = h("select", { onchange: changed }, words);
   return {
     element,
     read: () => element.value,

@@ -16,13 +16,20 @@ const METRICS = {
  * `changed()` is called when another metric or scale is chosen by hand.
  */
 export function curves(lab, changed) {
-  const metric = h("select", { onchange: changed }, Object.entries(METRICS).map(([name, title]) => h("option", { value: name }, title)));
+  const metrics = Object.entries(METRICS).map(([name, title]) => h("option", { value: name }, title));
+  const metric = h("select", { onchange: changed }, metrics);
   const log = h("input", { type: "checkbox", onchange: changed });
   const drawing = h("div");
   const caption = h("figcaption");
   const between = h("div");
   const sentence = h("figcaption");
-  const difference = h("figure", { class: "figure difference", hidden: true }, h("h4", {}, "The difference, seed by seed"), between, sentence);
+  const difference = h(
+    "figure",
+    { class: "figure difference", hidden: true },
+    h("h4", {}, "The difference, seed by seed"),
+    between,
+    sentence,
+  );
   const element = h(
     "div",
     { class: "curves", hidden: true },
@@ -40,13 +47,15 @@ export function curves(lab, changed) {
     element.hidden = false;
     caption.textContent = answer.caption;
     difference.hidden = !answer.difference;
-    if (answer.difference) sentence.textContent = answer.difference.sentence;
     await Promise.all([
       lab.chart.draw(drawing, answer.chart, { title: METRICS[asked.metric], description: answer.caption }),
-      answer.difference &&
-        lab.chart.draw(between, answer.difference.chart, { title: "Difference", description: answer.difference.sentence }),
+      answer.difference && differ(answer.difference),
     ]);
-    return answer.caption;
+  };
+
+  const differ = (found) => {
+    sentence.textContent = found.sentence;
+    return lab.chart.draw(between, found.chart, { title: "Difference", description: found.sentence });
   };
 
   const choose = ({ metric: name, log_y }) => {

@@ -22,7 +22,8 @@ export function form(fields, changed) {
   };
   const rows = fields.map((field) => row(field, hear));
   const named = new Map(rows.map((one) => [one.field.name, one]));
-  const heads = h("div", { class: "cells heads", "aria-hidden": "true" }, LETTERS.map((each) => h("span", {}, `Setting ${each}`)));
+  const letters = LETTERS.map((each) => h("span", {}, `Setting ${each}`));
+  const heads = h("div", { class: "cells heads", "aria-hidden": "true" }, letters);
   const more = h("summary");
   const inFold = (one) => FOLDED.has(one.field.name);
   const fold = h("details", {}, more, rows.filter(inFold).map((one) => one.element));
@@ -112,7 +113,10 @@ function row(field, changed) {
   const places = cells.map((cell, which) => h("div", { class: "cell", "data-setting": LETTERS[which] }, cell.element));
   const element = h(
     "div",
-    { class: "field", role: "group", "aria-label": field.title, "aria-describedby": hint && hint.id, "data-field": field.name },
+    {
+      class: "field", "data-field": field.name,
+      role: "group", "aria-label": field.title, "aria-describedby": hint?.id,
+    },
     h("span", { class: "label", "aria-hidden": "true" }, field.title, tag),
     h("div", { class: "cells" }, places),
     hint,
@@ -133,8 +137,15 @@ function row(field, changed) {
       places[which].classList.toggle("idle", !matter[which]);
     });
   };
-  const other = (cell) => text(cell) !== JSON.stringify(field.default);
-  return { field, cells, element, show, differs: () => count === 2 && differs(), changed: () => cells.some((cell, which) => mattering[which] && other(cell)) };
+  const usual = JSON.stringify(field.default);
+  return {
+    field,
+    cells,
+    element,
+    show,
+    differs: () => count === 2 && differs(),
+    changed: () => cells.some((cell, which) => mattering[which] && text(cell) !== usual),
+  };
 }
 
 function outside({ title, kind, least, most, longest }) {

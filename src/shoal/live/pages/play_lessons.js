@@ -7,7 +7,7 @@ import { log, number, percent, power } from "./play_numbers.js";
 
 const ROOM = 0.1; // decades between a mark and the end of its line
 
-/** The lessons inside `element`: `show(insight)` with what /api/play/insight answers, drawn in place of what was there. */
+/** The lessons inside `element`: `show(insight)` draws what /api/play/insight answers in place of what was there. */
 export function lessons(picture) {
   const all = [gradients(), weights(picture), confusion(), mistakes(picture), curvature()];
   const element = h("div", { class: "lessons" }, all.map((one) => one.element));
@@ -17,7 +17,8 @@ export function lessons(picture) {
 /** A lesson: a title, what it is in a sentence, and its place, which is hidden while there is nothing to show. */
 function lesson(name, title, place) {
   const caption = h("p", { class: "caption" });
-  const element = h("figure", { class: `lesson ${name}`, "aria-label": title, hidden: true }, h("h4", {}, title), place, caption);
+  const named = { class: `lesson ${name}`, "aria-label": title, hidden: true };
+  const element = h("figure", named, h("h4", {}, title), place, caption);
   const say = (...words) => {
     element.hidden = false;
     put(caption, ...words);
@@ -45,8 +46,8 @@ function gradients() {
         h("td", { class: "n" }, number(one.gradient_rms)),
         h("td", { class: "n" }, number(one.weight_rms))))),
     ));
-    say(`Root mean square of a layer's gradient on ${images} training images, and of its weights; each line is a factor `,
-      "of ten. ", compared(layers));
+    say(`Root mean square of a layer's gradient on ${images} training images, and of its weights; each line is a `,
+      "factor of ten. ", compared(layers));
   };
   return { element, show };
 }
@@ -99,8 +100,8 @@ function weights(picture) {
     });
     const each = filters.names.length ? "a picture for each class" : `a picture for each of ${count}`;
     place.setAttribute("aria-label", `${count} pictures of ${height} × ${width} weights`);
-    say(`What the first layer looks for, ${each}: vermillion where ink speaks for it, blue where it speaks against. The `,
-      `strongest colour is ±${number(filters.limit)}.`);
+    say(`What the first layer looks for, ${each}: vermillion where ink speaks for it, blue where it speaks against. `,
+      `The strongest colour is ±${number(filters.limit)}.`);
   };
   return { element, show };
 }

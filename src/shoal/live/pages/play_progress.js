@@ -3,7 +3,7 @@
 
 import { duration, h, put } from "./dom.js";
 
-/** The line: `element`, and `show(training, diverged)` with what the server tells of it, or null before there is one. */
+/** The line: `element`, and `show(training, diverged)` with what the server tells of it, null before there is one. */
 export function progress(cancel) {
   const words = h("p");
   const meter = h("progress", { class: "meter", "aria-label": "Epochs trained" });

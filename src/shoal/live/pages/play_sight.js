@@ -5,20 +5,21 @@ import { field, h, put } from "./dom.js";
 import { lessons } from "./play_lessons.js";
 
 /**
- * The lessons with their choices: `element`, `about(settings, seeds)` says what there is to choose from, `read(training)`
- * shows what is known by now. `changed()` is called when another run is chosen.
+ * The lessons with their choices: `element`, `about(settings, seeds)` says what there is to choose from,
+ * `read(training)` shows what is known by now. `changed()` is called when another run is chosen.
  */
 export function sight(lab, changed) {
   const setting = h("select", { onchange: changed });
   const seed = h("select", { onchange: changed });
   const [ofSetting, ofSeed] = [field("Setting", setting), field("Seed", seed)];
   const after = h("p", { class: "after" });
+  const draw = h("a", { class: "button", href: "#draw" }, "Draw for this model");
   const shown = lessons(lab.picture);
   const element = h(
     "section",
     { class: "sight", hidden: true, "aria-labelledby": "play-sight" },
     h("h3", { id: "play-sight" }, "What the network has made of it"),
-    h("div", { class: "controls" }, ofSetting, ofSeed, after, h("a", { class: "button", href: "#draw" }, "Draw for this model")),
+    h("div", { class: "controls" }, ofSetting, ofSeed, after, draw),
     shown.element,
   );
 

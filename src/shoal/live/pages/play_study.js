@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The study file that asks the same as the form: fetched, copied if the browser lets us, and shown to be copied by hand.
+// The study file that asks the same as the form: fetched, copied if the browser lets us, and shown in any case.
 
 import { h } from "./dom.js";
 
