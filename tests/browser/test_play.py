@@ -41,6 +41,7 @@ def trained(page: Page, epochs: int) -> None:
 def test_before_anything_is_trained_the_page_says_what_to_press(play: Page) -> None:
     expect(standing(play)).to_have_text(re.compile("Nothing is trained here yet. Press Train"))
     expect(button(play, "Cancel")).to_be_hidden()
+    expect(play.get_by_role("combobox", name="Loss")).to_be_hidden()
     expect(play.locator("#play .curves, #play .sight").first).to_be_hidden()
 
 

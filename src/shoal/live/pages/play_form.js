@@ -96,7 +96,8 @@ export function form(fields, changed) {
     write(1, given.settings[1] ?? given.settings[0]);
     named.get("seeds").cells[0].write(given.seeds);
     show();
-    fold.open ||= rows.some((one) => inFold(one) && one.differs()); // nobody should have to look for what is compared
+    // Nobody should have to look for what is compared.
+    fold.open ||= two && rows.some((one) => inFold(one) && one.differs());
   };
 
   fill({ settings: [{}], seeds: named.get("seeds").field.default });
