@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The room Watch, asked as a page asks: how studies stand, their table, what it refuses; and what it keeps."""
+"""The room Watch, asked as a page asks: how studies stand, their table, what it refuses."""
 
 from dataclasses import replace
 
 import pytest
 
-from fakes import tiny_config, tiny_study
+from fakes import FakeEngine, tiny_config, tiny_study
 from shoal.analysis.claims import Claim
+from shoal.live.watching.verdicts import Remembering
 from shoal.store import Store
-from shoal.study import Run
+from shoal.study import Grid, Run, Study
 from watched import Watching, ask, part, put
 
 
@@ -110,6 +111,28 @@ def test_of_two_engines_that_trained_a_run_the_labs_own_stands_for_it(writer, wa
     room = watch()
     assert column(room("table", study="rates"), "validation_loss")[0] == 0.8
     assert column(room("table", study=""), "validation_loss") == [0.1]
+
+
+def test_configurations_of_one_label_are_told_apart_by_their_epochs_and_then_by_their_hash(writer, watch):
+    def config(epochs, size):
+        return tiny_config(epochs=epochs).replace(batch_size=size)
+
+    grid = Grid(epochs=[2, 3], size=[4]) + Grid(epochs=[3], size=[5])
+    study = Study("alike", config, grid, seeds=[0], label=lambda epochs, size: "the same")
+    ask(writer, study)
+    for point in study.points:
+        put(writer, Run(point.config, 0), [0.9, 0.8, 0.7])
+    names = {row[0] for row in watch()("chart", study="alike")["numbers"]["rows"]}
+    hashes = [point.config.hash[:6] for point in study.points[1:]]
+    assert names == {"the same, 2 epochs", *(f"the same, 3 epochs ({hash})" for hash in hashes)}
+
+
+def test_what_was_computed_from_weights_is_remembered(tmp_path):
+    found = Remembering(Store.open(tmp_path / "none.db"), None, {}, FakeEngine())
+    found.remembered = {}
+    asked = []
+    assert [found.probe("key", lambda: asked.append(1) or 7) for _ in range(2)] == [7, 7]
+    assert asked == [1]
 
 
 # ---- the table ------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ class Room:
         self.lab = lab
         self.memo = Memo(lab.changed, lambda: lab.hub.pace)
         self.pulse = Pulse()
+        self._remembered: dict[str, Any] = {}
         threading.Thread(target=_ready, name="shoal-charts", daemon=True).start()
 
     def standings(self) -> tuple[Gathered, dict[str, Standing]]:
@@ -87,7 +88,7 @@ class Room:
         if study is None:
             return []
         data = {point.config.data: self.lab.dataset(point.config.data) for point in study.points}
-        return judged(study, watched, self.lab.reader(), data, self.lab.engine)
+        return judged(study, watched, self.lab.reader(), data, self.lab.engine, self._remembered)
 
     def _kept(self, key: Hashable, name: str, answer: Callable[[Watched], dict[str, Any]]) -> dict[str, Any]:
         """What is answered of a study, with how new it is."""

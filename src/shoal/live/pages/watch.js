@@ -7,7 +7,7 @@ import { runs } from "./watch_runs.js";
 import { standing, studies } from "./watch_studies.js";
 import { verdicts } from "./watch_verdicts.js";
 
-const QUIET = 15_000; // milliseconds without a record after which it is asked whether anything trains still
+const QUIET = 11_000; // milliseconds without a record after which it is asked whether anything trains still
 
 /** Builds the room. */
 export async function enter(root, lab) {
@@ -42,10 +42,14 @@ export async function enter(root, lab) {
     if (!names.includes(chosen)) chosen = names[0];
     list.show(overview, chosen);
     tell();
-    const parts = [chart.read(chosen), table.read(chosen), said.read(chosen)];
-    const versions = [overview.stored, ...(await Promise.all(parts))];
-    if (Math.min(...versions) < newest) read.soon();
+    said.read(chosen).then(behind, failed); // what is dear to judge holds nothing up
+    behind(Math.min(overview.stored, ...(await Promise.all([chart.read(chosen), table.read(chosen)]))));
     wait(overview.totals.running > 0);
+  }
+
+  /** What was read is older than what has been heard of: it is read again, when it is time. */
+  function behind(stored) {
+    if (stored < newest) read.soon();
   }
 
   async function choose(name) {

@@ -8,14 +8,14 @@ export function verdicts(lab) {
   const list = h("ul", { class: "verdicts" });
   const element = h("section", { class: "said", "aria-label": "Verdicts", hidden: true }, title, list);
   let study = null;
-  let turn = 0;
+  let asking = null; // the study that is being judged: that may take longer than until the next reading
 
   async function read(name) {
-    const mine = ++turn;
+    if (name === asking) return Infinity;
     if (name !== study) element.hidden = true;
-    study = name;
-    const answer = await ask(name);
-    if (mine !== turn) return Infinity;
+    study = asking = name;
+    const answer = await ask(name).finally(() => asking === name && (asking = null));
+    if (name !== study) return Infinity;
     element.hidden = answer.verdicts.length === 0;
     put(title, answer.verdicts.some((one) => one.so_far) ? "Verdicts so far" : "Verdicts");
     put(list, answer.verdicts.map((one) => told(h, one)));

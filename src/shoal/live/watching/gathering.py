@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from shoal import wording
 from shoal.live.watching.fields import Field, different, named, title, told_apart
 from shoal.spec import content_hash
 from shoal.store import RunRow, Store, StoredPoint, StoredStudy
@@ -137,7 +138,7 @@ def gather(store: Store, engine: str, stored: int) -> Gathered:
 
 
 def _asked(study: StoredStudy, rows: Mapping[str, RunRow], store: Store) -> Watched:
-    labels = _apart([(point.label, point.config) for point in study.points])
+    labels = _apart([(point.label, point.epochs, point.config) for point in study.points])
     pairs = [(point, seed, rows.get(_trajectory(point, seed))) for point in study.points for seed in point.seeds]
     first = {point.config: row for point, _, row in reversed(pairs) if row}
     setups = {
@@ -166,10 +167,19 @@ def _setup(point: StoredPoint, label: str, row: RunRow | None) -> Setup:
     return Setup(point.config, label, point.values, config, point.epochs, engine)
 
 
-def _apart(given: Sequence[tuple[str, str]]) -> list[str]:
-    """Labels, with a few letters of the hash where two are the same."""
-    times = Counter(label for label, _ in given)
-    return [f"{label} ({hash[:6]})" if times[label] > 1 else label for label, hash in given]
+def _apart(given: Sequence[tuple[str, int, str]]) -> list[str]:
+    """Labels of (label, epochs, hash): where several are the same, with their epochs if these differ, and else with a
+    few letters of the hash."""
+    alike = Counter(label for label, _, _ in given)
+    lengths = Counter((label, epochs) for label, epochs, _ in given)
+
+    def told(label: str, epochs: int, hash: str) -> str:
+        if alike[label] == 1:
+            return label
+        longer = f"{label}, {wording.count(epochs, 'epoch')}"
+        return longer if lengths[label, epochs] == 1 else f"{longer} ({hash[:6]})"
+
+    return [told(*one) for one in given]
 
 
 def _cut(store: Store, longer: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[float, ...]]:
@@ -222,7 +232,7 @@ def _labels(setups: Sequence[Setup]) -> list[str]:
     names = []
     for setup in setups:
         parts = [named(field, field.values[setup.key]) for field in fields if setup.key in field.values]
-        names.append((", ".join(parts) or _model(setup), setup.key))
+        names.append((", ".join(parts) or _model(setup), setup.epochs, setup.key))
     return _apart(names)
 
 
