@@ -2,12 +2,14 @@
 """The room Watch in a real browser, as a person uses it: from an empty store to a study that trains, and back."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from shoal import theme
+from shoal.engines import EpochRecord
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD
 from shoal.results import on_data
@@ -27,14 +29,24 @@ def study(epochs: int = 4, seeds: range = range(3)) -> Study:
     return Study("how-fast", config, Grid(lr=[0.05, 0.5]), seeds=seeds, label=lambda lr: f"{SCRIPT} {lr}")
 
 
+class Enough(Exception):
+    """The training is ended from outside."""
+
+
 @pytest.fixture
 def grow(lab: Any) -> Any:
     """Trains in the lab's store as another process would."""
 
-    def grow(asked: Study) -> None:
-        real = on_data(asked, lab.datasets())
-        with Store.open(lab.store_path, write=True) as writer:
-            train(Demand.of([real]), lab.engine, {one.name: one for one in lab.datasets().values()}, writer)
+    def grow(asked: Study, records: int = 1000) -> None:
+        real, data = on_data(asked, lab.datasets()), {one.name: one for one in lab.datasets().values()}
+        left = iter(range(records))
+
+        def stop(_: EpochRecord) -> None:
+            if next(left, None) is None:
+                raise Enough
+
+        with Store.open(lab.store_path, write=True) as writer, suppress(Enough):
+            train(Demand.of([real]), lab.engine, data, writer, on_record=stop)
 
     return grow
 
@@ -113,6 +125,17 @@ def test_rows_and_meters_move_while_another_process_trains(page: Page, lab_url: 
     expect(room.locator(".standing")).to_contain_text("Finished: 8 runs, 32 epochs.")
     expect(room.locator(".caption")).to_contain_text("n = 4 seeds")
     expect(room.locator(".runs tbody tr")).to_have_count(8)
+
+
+def test_a_run_that_was_left_on_its_way_is_marked_and_the_study_is_not_finished(
+    page: Page, lab_url: str, grow: Any
+) -> None:
+    room = opened(page, lab_url).locator("#watch")
+    expect(room.locator(".standing")).to_contain_text("Finished: 8 runs")
+    grow(study(seeds=range(5)), records=2)
+    expect(room.locator(".standing")).to_contain_text("8 of 10 runs ended")
+    expect(room.locator(".runs td", has_text=re.compile("◔(training|unfinished)")).first).to_be_visible()
+    expect(room.get_by_role("button", name="How fast")).to_contain_text("8 of 10")
 
 
 def test_names_are_shown_and_never_run(page: Page, lab_url: str) -> None:

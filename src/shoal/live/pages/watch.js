@@ -63,10 +63,10 @@ export async function enter(root, lab) {
   function tell() {
     const entry = list.entry(chosen);
     put(title, entry.title);
-    const before = state.textContent;
     put(state, standing(entry, lab.dom.duration));
-    if (entry.ended && before && !before.startsWith("Finished") && state.dataset.study === entry.name) lab.say(`${entry.title}: finished`);
-    state.dataset.study = entry.name;
+    const { study: before, ended } = state.dataset;
+    if (before === entry.name && ended === "false" && entry.ended) lab.say(`${entry.title}: finished`);
+    Object.assign(state.dataset, { study: entry.name, ended: entry.ended });
   }
 
   function failed(error) {
@@ -78,7 +78,7 @@ export async function enter(root, lab) {
   /** Asks again once nothing has come for a while: whoever trained may have been stopped. */
   function wait(running) {
     clearTimeout(quiet);
-    if (running) quiet = setTimeout(() => read.soon(), QUIET);
+    if (running) quiet = setTimeout(() => visible && read.soon(), QUIET);
   }
 
   function heard(message) {
@@ -131,7 +131,8 @@ function paced(act) {
   function soon() {
     wanted = true;
     if (busy || timer) return;
-    timer = setTimeout(() => now().catch((error) => reader.failed(error)), Math.max(0, latest + least - performance.now()));
+    const left = Math.max(0, latest + least - performance.now());
+    timer = setTimeout(() => now().catch((error) => reader.failed(error)), left);
   }
 
   async function now() {

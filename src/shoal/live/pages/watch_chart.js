@@ -18,7 +18,13 @@ export function curves(lab, changed) {
     field("A line for each", by),
     field("Horizontal axis", x),
     field("Smoothing", smooth),
-    h("fieldset", { class: "field" }, h("legend", {}, "Log scale"), tick(h, logX, "horizontal"), tick(h, logY, "vertical")),
+    h(
+      "fieldset",
+      { class: "field" },
+      h("legend", {}, "Log scale"),
+      tick(h, logX, "horizontal"),
+      tick(h, logY, "vertical"),
+    ),
   );
   const plot = h("div", { class: "plot", tabindex: "0", role: "group", "aria-label": "Chart" });
   const caption = h("figcaption", { class: "caption" });

@@ -82,7 +82,7 @@ export function runs(lab, changed) {
     const facts = shown.shared.map(([name, value]) => `${name} ${value}`).join(" · ");
     put(shared, facts && `The same for all: ${facts}.`);
     const last = Math.min(shown.offset + shown.page, shown.total);
-    put(where, `${(shown.offset + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${shown.total.toLocaleString("en")} runs`);
+    put(where, `${grouped(shown.offset + 1)} to ${grouped(last)} of ${grouped(shown.total)} runs`);
     pages.hidden = shown.total <= shown.page;
     back.disabled = shown.offset === 0;
     on.disabled = last >= shown.total;
@@ -114,6 +114,8 @@ export function runs(lab, changed) {
 
   return { element, read, record };
 }
+
+const grouped = (number) => number.toLocaleString("en");
 
 function style(column, cells, columns) {
   const number = NUMERIC.has(column.kind) || typeof cells[columns.indexOf(column)] === "number";

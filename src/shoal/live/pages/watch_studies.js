@@ -25,7 +25,8 @@ export function studies(lab, chosen) {
       refresh(item);
     }
     const wanted = names.map((name) => known.get(name).item);
-    if (wanted.some((item, place) => items.children[place] !== item) || items.children.length !== wanted.length) put(items, wanted);
+    const there = [...items.children];
+    if (there.length !== wanted.length || wanted.some((item, place) => there[place] !== item)) put(items, wanted);
     mark(current);
   }
 
@@ -42,11 +43,11 @@ export function studies(lab, chosen) {
     const [done, total] = entry.epochs;
     entry.ended = entry.finished + entry.diverged === entry.runs;
     put(title, entry.title);
-    put(counts, `${(entry.finished + entry.diverged).toLocaleString("en")} of ${entry.runs.toLocaleString("en")}`);
+    put(counts, `${grouped(entry.finished + entry.diverged)} of ${grouped(entry.runs)}`);
     meter.max = Math.max(total, 1);
     meter.value = done;
     meter.setAttribute("aria-label", `Epochs of ${entry.title}`);
-    const parts = [entry.diverged > 0 && `${entry.diverged} diverged`, left(entry, duration)].filter(Boolean);
+    const parts = [entry.diverged > 0 && `${grouped(entry.diverged)} diverged`, left(entry, duration)].filter(Boolean);
     put(more, parts.join(" · "));
     more.hidden = parts.length === 0;
   }
@@ -76,6 +77,8 @@ export function studies(lab, chosen) {
   return { element, show, mark, record, entry: (name) => known.get(name).entry };
 }
 
+const grouped = (number) => number.toLocaleString("en");
+
 function left(entry, duration) {
   if (entry.training && entry.left !== null) return `${duration(entry.left)} left`;
   return entry.training && !entry.ended ? "training" : "";
@@ -84,11 +87,11 @@ function left(entry, duration) {
 /** How a study stands, in a sentence. */
 export function standing(entry, duration) {
   const [done, total] = entry.epochs;
-  const lost = entry.diverged ? `, ${entry.diverged.toLocaleString("en")} diverged` : "";
-  const all = `${entry.runs.toLocaleString("en")} ${entry.runs === 1 ? "run" : "runs"}`;
-  if (entry.ended) return `Finished: ${all}${lost}, ${total.toLocaleString("en")} epochs.`;
-  const ended = (entry.finished + entry.diverged).toLocaleString("en");
-  const reached = `${ended} of ${all} ended${lost}, ${done.toLocaleString("en")} of ${total.toLocaleString("en")} epochs`;
+  const lost = entry.diverged ? `, ${grouped(entry.diverged)} diverged` : "";
+  const all = `${grouped(entry.runs)} ${entry.runs === 1 ? "run" : "runs"}`;
+  if (entry.ended) return `Finished: ${all}${lost}, ${grouped(total)} epochs.`;
+  const ended = grouped(entry.finished + entry.diverged);
+  const reached = `${ended} of ${all} ended${lost}, ${grouped(done)} of ${grouped(total)} epochs`;
   if (!entry.training) return `Not finished: ${reached}. Nothing trains it now.`;
   return `Training: ${reached}${entry.left === null ? "" : `, ${duration(entry.left)} left`}.`;
 }
