@@ -6,7 +6,7 @@ import { h, put } from "./dom.js";
 import { Pad } from "./draw_canvas.js";
 import { layout } from "./draw_layout.js";
 import { card, layers, most, percent, steps } from "./draw_shown.js";
-import { paced, settled } from "./play_pace.js";
+import { paced, settled } from "./pace.js";
 
 const NAMING = 170; // milliseconds from one question to the next while drawing: at most six a second
 const LOOKING = 400;

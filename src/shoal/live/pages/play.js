@@ -3,9 +3,9 @@
 // chosen, what is drawn and what it means come from the server; here they are put in their places and kept up to date.
 
 import { h, put } from "./dom.js";
+import { paced, settled } from "./pace.js";
 import { curves } from "./play_curves.js";
 import { form } from "./play_form.js";
-import { paced, settled } from "./play_pace.js";
 import { progress } from "./play_progress.js";
 import { puzzleList } from "./play_puzzles.js";
 import { sight } from "./play_sight.js";

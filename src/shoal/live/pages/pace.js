@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often the room of Play asks for something: never twice at once, nor faster than it should, and never too little.
+// How often a room asks for something: never twice at once, nor faster than it should, and never too little.
 
 /**
  * The same action, at most once every `gap()` milliseconds and never while it is still under way. Calls in between are
