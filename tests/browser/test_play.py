@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+INSIDE = """(charts) => charts.map((chart) => [...chart.querySelectorAll("text")]
+  .filter((word) => word.getBoundingClientRect().right > chart.getBoundingClientRect().right)
+  .map((word) => word.textContent))"""  # the words of each chart that are cut off
 
 @pytest.fixture
 def play(page: Page, lab_url: str) -> Page:
@@ -239,4 +242,6 @@ def test_nothing_is_wider_than_the_screen(play: Page, width: int) -> None:
     play.get_by_role("button", name="2.1 The gradient that fades").click()
     finished(play, 30)
     expect(play.locator("#play .gradients tbody tr")).to_have_count(4)
+    expect(play.locator("#play .curves svg")).to_have_count(2)
     assert play.evaluate("document.documentElement.scrollWidth") <= width
+    assert play.locator("#play .curves .chart").evaluate_all(INSIDE) == [[], []]
