@@ -302,3 +302,18 @@ def test_a_server_that_is_gone_is_told_and_forgotten_once_it_is_back(room: Page)
     draw(room, [(0.5, 0.5), (0.5, 0.6)])
     expect(room.locator("#draw .error")).to_have_count(0)
     expect(summary(room)).to_contain_text("say 1")
+
+
+def test_networks_that_cannot_be_read_are_told_in_the_servers_words(
+    page: Page, lab_url: str, trained: None, forgiven: list[str]
+) -> None:
+    forgiven.append("status of 400")
+    refused = {"error": "The store is of a later Shoal."}
+    page.route("**/api/draw/models?*", lambda route: route.fulfill(status=400, json=refused))
+    opened(page, lab_url)
+    expect(page.locator("#draw .error")).to_have_text("The store is of a later Shoal.")
+    expect(summary(page)).to_have_text("Which networks there are could not be read.")
+    page.unroute("**/api/draw/models?*")
+    page.get_by_label("Garments").check()
+    expect(page.locator("#draw .error")).to_have_count(0)
+    expect(summary(page)).to_contain_text("waits for your first stroke")

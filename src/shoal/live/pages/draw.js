@@ -28,7 +28,7 @@ export async function enter(root, lab) {
 class Room {
   constructor(root, lab) {
     Object.assign(this, { root, lab, cards: new Map(), models: [], leftOut: 0, shown: true, stale: false, words: "" });
-    Object.assign(this, { order: "", pace: 1 });
+    Object.assign(this, { order: "", pace: 1, unknown: "" });
     this.sets = Object.keys(KINDS).flatMap((kind) => lab.state.data.filter(({ name }) => name === kind));
     this.name = paced(() => NAMING, () => this.ask());
     this.look = paced(() => LOOKING, () => this.lookInside());
@@ -103,7 +103,7 @@ class Room {
     for (const input of this.root.querySelectorAll("[name=draw-data]")) input.checked = input.value === name;
     put(this.parts.title, `Draw a ${one}`);
     put(this.parts.origin, `From your drawing to an image like those of ${title}`);
-    put(this.parts.summary, "Reading which networks there are");
+    put(this.parts.summary, (this.unknown = "Reading which networks there are"));
     put(this.parts.cards);
     this.order = "";
     this.parts.pen.value = pen;
@@ -139,12 +139,14 @@ class Room {
       const { models, left_out: leftOut } = await this.lab.api.get("/api/draw/models", { data });
       if (data === this.data) this.know(models, leftOut);
     } catch (error) {
+      if (data !== this.data) return;
+      if (this.unknown) put(this.parts.summary, (this.unknown = "Which networks there are could not be read."));
       this.trouble(error.message);
     }
   }
 
   know(models, leftOut) {
-    Object.assign(this, { models, leftOut });
+    Object.assign(this, { models, leftOut, unknown: "" });
     this.trouble();
     for (const model of models) {
       if (!this.cards.has(model.model)) this.cards.set(model.model, card());
@@ -222,6 +224,7 @@ class Room {
   }
 
   lacking() {
+    if (this.unknown) return this.unknown;
     const link = h("a", { href: "#play" }, "Train a LeNet in the Play room");
     return [`No network has learnt ${KINDS[this.data].many.toLowerCase()} yet. `, link, "; it takes a minute."];
   }

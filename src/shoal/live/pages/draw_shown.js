@@ -34,7 +34,7 @@ export function most(answers) {
   const votes = new Map();
   for (const { name } of said) votes.set(name, (votes.get(name) ?? 0) + 1);
   const [word, count] = [...votes].reduce((best, one) => (one[1] > best[1] ? one : best));
-  const every = count === 1 ? "It says" : `All ${count} networks say`;
+  const every = ["It says", "Both networks say"][count - 1] ?? `All ${count} networks say`;
   return { who: count < answers.length ? `${count} of ${answers.length} networks say` : every, word, first: said[0] };
 }
 
