@@ -87,7 +87,9 @@ def _named(title: str, log: bool) -> str:
 
 
 def _scale(domain: tuple[float, float], log: bool) -> alt.Scale:
-    return alt.Scale(type="log" if log else "linear", domain=list(domain), nice=False, zero=False)
+    if log:
+        return alt.Scale(type="log", domain=list(domain), nice=False)  # Vega warns of any word on zero here
+    return alt.Scale(type="linear", domain=list(domain), nice=False, zero=False)
 
 
 def _fraction(value: float, domain: tuple[float, float], log: bool) -> float:
