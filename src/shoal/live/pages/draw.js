@@ -28,7 +28,7 @@ export async function enter(root, lab) {
 class Room {
   constructor(root, lab) {
     Object.assign(this, { root, lab, cards: new Map(), models: [], leftOut: 0, shown: true, stale: false, words: "" });
-    Object.assign(this, { order: "", pace: 1, unknown: "" });
+    Object.assign(this, { order: "", pace: 1, unknown: "", lost: false });
     this.sets = Object.keys(KINDS).flatMap((kind) => lab.state.data.filter(({ name }) => name === kind));
     this.name = paced(() => NAMING, () => this.ask());
     this.look = paced(() => LOOKING, () => this.lookInside());
@@ -124,6 +124,11 @@ class Room {
   }
 
   redrawn() {
+    if (this.pad.isEmpty()) this.trouble();
+    this.refresh();
+  }
+
+  refresh() {
     const empty = this.pad.isEmpty();
     this.parts.invitation.hidden = !empty;
     if (empty) this.nothing();
@@ -140,6 +145,7 @@ class Room {
       if (data === this.data) this.know(models, leftOut);
     } catch (error) {
       if (data !== this.data) return;
+      this.lost = true;
       if (this.unknown) put(this.parts.summary, (this.unknown = "Which networks there are could not be read."));
       this.trouble(error.message);
     }
@@ -147,13 +153,14 @@ class Room {
 
   know(models, leftOut) {
     Object.assign(this, { models, leftOut, unknown: "" });
-    this.trouble();
+    if (this.lost) this.trouble(); // what else went wrong is not mended by reading
+    this.lost = false;
     for (const model of models) {
       if (!this.cards.has(model.model)) this.cards.set(model.model, card());
       this.cards.get(model.model).know(model);
     }
     this.arrange();
-    this.redrawn();
+    this.refresh();
   }
 
   /** Puts the networks in their order, if that has changed: who has opened one or holds a choice keeps it. */
@@ -211,7 +218,6 @@ class Room {
     const { way, within, summary } = this.parts;
     this.words = "";
     way.hidden = within.hidden = true;
-    this.trouble();
     for (const { model } of this.models) this.cards.get(model).say(null);
     const count = this.models.length;
     const waiting = `${count === 1 ? "One network waits" : `${count} networks wait`} for your first stroke`;
