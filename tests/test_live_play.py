@@ -313,6 +313,17 @@ def test_a_loss_that_runs_away_does_not_flatten_the_others():
     assert low < 0.5 < high == pytest.approx(2 * 2.3)
 
 
+def test_a_run_that_diverged_ends_in_a_cross_inside_the_plane():
+    chart = _curves(
+        [side("a", [[2.3, 1.0, 0.5]], [2]), side("b", [[2.3, 1e9, NAN]], [2], [True])], "validation_loss", False
+    )
+    (cross,) = (layer for layer in chart["layer"] if layer["mark"].get("text") == "×")
+    (row,) = cross["data"]["values"]
+    assert (row["x"], row["y"]) == (1.0, pytest.approx(2 * 2.3))
+    calm = _curves([side("a", [[2.3, 1.0, 0.5]], [2])], "validation_loss", False)
+    assert not [layer for layer in calm["layer"] if layer["mark"].get("text") == "×"]
+
+
 def test_a_side_says_where_it_is():
     assert _told(side("lr 1", [[NAN, NAN]], [-1])) == "lr 1 has not begun"
     assert _told(side("lr 1", [[2.0, 1.0, NAN]], [1])) == "lr 1 is at 1.00 after epoch 1"

@@ -20,6 +20,7 @@ from shoal.analysis.statistics import mean_band, mean_interval
 from shoal.data import Dataset
 from shoal.errors import UsageError
 from shoal.figures import Series
+from shoal.live.watching import layers
 from shoal.store import Store
 from shoal.study import Config, Run, Study
 
@@ -124,7 +125,21 @@ def _curves(sides: list[Side], metric: str, log_y: bool, width: int = WIDE) -> d
     ]
     roof = _roof(sides) if metric.endswith("loss") and not log_y else None
     unit = ", nats" if metric.endswith("loss") else ""
-    return _plane(series, epochs, METRICS[metric] + unit, width, log_y=log_y, y_domain=roof)
+    chart = _plane(series, epochs, METRICS[metric] + unit, width, log_y=log_y, y_domain=roof)
+    return _crossed(chart, names, sides)
+
+
+def _crossed(chart: dict[str, Any], names: list[str], sides: list[Side]) -> dict[str, Any]:
+    """The chart with a cross where each run that diverged was seen last."""
+    domains = [layer["encoding"]["y"]["scale"]["domain"] for layer in chart["layer"] if "detail" in layer["encoding"]]
+    if not domains:
+        return chart  # nor is there a line
+    hues, rows = layers.colours(names, ordered=False), []
+    for name, side in zip(names, sides, strict=True):
+        x = np.arange(side.epochs + 1)
+        rows += layers.crosses(x, side.values[side.diverged], hues[name], domains[0])
+    chart["layer"] += layers.extra(chart, [(rows, layers.CROSS)])
+    return chart
 
 
 def _plane(series: list[Series], epochs: int, y_title: str, width: int, **look: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 LETTER, AXIS = 5.8, 46
 """Pixels: of a letter of a series' name, about, and of the words left of the plane."""
+CROSS = {"type": "text", "text": "×", "fontSize": 17, "baseline": "middle"}
 POINTS = 1200
 """Points of one chart that answer a pointer."""
 
@@ -36,17 +37,17 @@ def over_seeds(asked: "Asked", grouping: "Grouping", found: Sequence[Lines]) -> 
     names = _names([one.label for one in drawn], asked.width)
     series = [_series(one, names[one.label]) for one in drawn]
     spec, y_domain = _spec(asked, grouping, series, reach)
-    colour = _colours(list(names.values()), grouping.ordered)
+    colour = colours(list(names.values()), grouping.ordered)
     hues = {one.label: colour[names[one.label]] for one in drawn}
     exact = [
         (one, point) for one in found for point in means(one) if isfinite(point.x) and (point.x > 0 or not asked.log_x)
     ]
-    spec["layer"] += _extra(
+    spec["layer"] += extra(
         spec,
         [
             (_thin(drawn, hues), {"type": "line", "clip": True, "strokeWidth": 0.9, "opacity": 0.65}),
             (_lone(drawn, hues), {"type": "point", "filled": True, "size": 40, "opacity": 1}),
-            (_crosses(drawn, hues, y_domain), {"type": "text", "text": "×", "fontSize": 17, "baseline": "middle"}),
+            (_crosses(drawn, hues, y_domain), CROSS),
         ],
     )
     told = [_told(one, point, hues[one.label], asked) for one, point in exact]
@@ -63,7 +64,7 @@ def every_step(asked: "Asked", grouping: "Grouping", every: Sequence["Series"]) 
     with figures.unchecked():
         chart = figures.steps(drawn, y_title=_y_title(asked), **_look(asked, grouping, list(names.values())))
         spec: dict[str, Any] = chart.to_dict(validate=False)
-    colour = _colours(list(names.values()), grouping.ordered)
+    colour = colours(list(names.values()), grouping.ordered)
     seeds = {one.label: str(len(one.seeds)) for one in drawn}
     rows = figures.steps_rows(drawn, y="mean")
     told = [_bin(row, colour[row["series"]], seeds[row["series"]]) for row in rows[:: -(-len(rows) // POINTS)]]
@@ -138,7 +139,7 @@ def _names(labels: Sequence[str], width: int) -> dict[str, str]:
     return dict(zip(labels, cut, strict=True))
 
 
-def _colours(names: Sequence[str], ordered: bool) -> dict[str, str]:
+def colours(names: Sequence[str], ordered: bool) -> dict[str, str]:
     from shoal.figures.drawing import palette
 
     return {name: theme.light(token) for name, token in palette(names, ordered, None).items()}
@@ -171,14 +172,17 @@ def _lone(drawn: Sequence[Lines], hues: Mapping[str, str]) -> Rows:
 
 
 def _crosses(drawn: Sequence[Lines], hues: Mapping[str, str], y_domain: tuple[float, float]) -> Rows:
-    """Where a diverged run was seen last, inside the plane."""
+    return [row for one in drawn for row in crosses(one.x, one.values[one.diverged], hues[one.label], y_domain)]
+
+
+def crosses(x: np.ndarray, values: np.ndarray, hue: str, y_domain: tuple[float, float]) -> Rows:
+    """Where each diverged run of (n, E) was seen last, inside the plane; x is (E,)."""
     rows = []
-    for one in drawn:
-        for row in one.values[one.diverged]:
-            seen = np.flatnonzero(np.isfinite(row))
-            if len(seen):
-                inside = float(np.clip(row[seen[-1]], *y_domain))
-                rows.append({"x": float(one.x[seen[-1]]), "y": inside, "shade": hues[one.label]})
+    for row in values:
+        seen = np.flatnonzero(np.isfinite(row))
+        if len(seen):
+            inside = float(np.clip(row[seen[-1]], *y_domain))
+            rows.append({"x": float(x[seen[-1]]), "y": inside, "shade": hue})
     return rows
 
 
@@ -202,7 +206,7 @@ def _exact(value: float | None) -> str:
     return "–" if value is None else wording.significant(value, 5)
 
 
-def _extra(spec: Mapping[str, Any], wanted: Sequence[tuple[Rows, dict[str, Any]]]) -> list[dict[str, Any]]:
+def extra(spec: Mapping[str, Any], wanted: Sequence[tuple[Rows, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Marks on the plane of the chart, those that have rows."""
     return [
         {"data": {"values": rows}, "mark": mark, "encoding": {**_plane(spec), **_by_line(rows)}}
