@@ -63,7 +63,8 @@ def _watched(work: Facts, watchers: int) -> list[str]:
 
 def _sliders(found: Facts) -> list[str]:
     return [
-        f"| learning rate changed to first point, softmax regression, nothing training | < 300 ms "
+        f"| softmax regression asked for at another learning rate to its first record (epoch 0) at the page, nothing "
+        f"training | < 300 ms "
         f"| {_seconds(found['idle'])} |",
         f"| the same, in the midst of the training before | < 300 ms | {_seconds(found['midst'])} |",
     ]
@@ -73,7 +74,7 @@ def _views(found: Facts) -> list[str]:
     names = ("overview", "table", "chart")
     each = ", ".join(f"{name} {duration(found[name]['p50'])}" for name in names)
     return [
-        f"| first view of {found['runs']:,} runs by a new server | < 1 s "
+        f"| a new server's answers for a first view of {found['runs']:,} runs | < 1 s "
         f"| {duration(found['together']['p50'])} ({each}), at most {duration(found['together']['max'])}, "
         f"n = {found['together']['n']} |"
     ]

@@ -96,6 +96,16 @@ def test_weights_are_read_once_until_newer_ones_are_there(tmp_path, monkeypatch)
     assert read == [1, 2, 3, 2, 1]
 
 
+def test_another_store_in_its_place_has_weights_of_its_own(tmp_path, monkeypatch):
+    """Its rows are counted from one, too."""
+    store, read = Store.open(tmp_path / "shoal.db"), []
+    monkeypatch.setattr(draw_models, "_read", lambda one, store: read.append(one.config) or {"0.weight": np.zeros(1)})
+    weights, other = Weights(), replace(ONE, config=config(2.0))
+    for asked in (ONE, other, ONE):
+        weights.of(asked, store)
+    assert read == [ONE.config, other.config]
+
+
 def test_a_network_without_weights_says_nothing(tmp_path):
     assert Weights().of(ONE, Store.open(tmp_path / "shoal.db")) is None
 

@@ -5,11 +5,13 @@ import os
 import queue
 import threading
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from fakes import beginning, record_of, tiny_config
 from shoal.errors import StoreError
+from shoal.live import following
 from shoal.live.events import Hub
 from shoal.live.following import MOST_RECORDS, OFTEN, SELDOM, Follower
 from shoal.store import Store, schema
@@ -170,6 +172,19 @@ def test_a_store_that_is_locked_for_a_while_is_read_later(path, writer, follow, 
     add(writer, 0, 0)
     assert hub.next() == ([(0, 0)], False)
     assert failed
+
+
+def test_a_row_that_nobody_foresaw_does_not_end_the_following(path, writer, follow, monkeypatch, caplog):
+    reads = Store.since
+    monkeypatch.setattr(following, "SELDOM", 0.01)
+    hub = Told()
+    follow(path, hub)
+    monkeypatch.setattr(Store, "since", lambda *given: 1 / 0)
+    add(writer, 0, 0)
+    while not caplog.records:
+        sleep(0.01)
+    monkeypatch.setattr(Store, "since", reads)
+    assert hub.next() == ([(0, 0)], False)
 
 
 def test_a_store_of_before_is_followed_after_it_was_brought_up_to_date(path, follow, monkeypatch):

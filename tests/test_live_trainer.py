@@ -271,7 +271,8 @@ def test_divergence_is_no_failure(start, ears, tmp_path):
         return Config(data="dots", model=model, optimizer=SGD(lr=lr), epochs=4, batch_size=4)
 
     study = Study("wild", config, Grid(lr=[0.1, 100.0]), seeds=range(2))
-    ears.wait(start(FakeEngine()).ask(study), "finished")
+    told = ears.wait(start(FakeEngine()).ask(study), "finished")
+    assert told["diverged"] == 2
     assert sorted(stored(tmp_path, study)) == ["diverged", "diverged", "finished", "finished"]
 
 

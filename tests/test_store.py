@@ -312,3 +312,16 @@ def test_the_lock_file_says_who_and_is_emptied_in_the_end(store):
     assert holder["pid"] == os.getpid()
     store.close()
     assert (store.path.parent / "shoal.db.lock").read_text() == ""
+
+
+def test_a_store_that_is_removed_while_it_is_written_to_says_so(tmp_path):
+    path = tmp_path / "shoal.db"
+    run = Run(tiny_config(), 0)
+    with Store.open(path, write=True) as store:
+        store.commit(record_of(run, 0, beginning(run)), "fake", keep=False)
+        path.rename(tmp_path / "away.db")
+        with pytest.raises(StoreError, match="removed or replaced"):
+            store.commit(record_of(run, 1, beginning(run)), "fake", keep=False)
+        (tmp_path / "away.db").rename(path)
+        store.commit(record_of(run, 1, beginning(run)), "fake", keep=False)
+        assert store.history(run, "fake").epochs == 1

@@ -90,12 +90,12 @@ class Weights:
     """The newest weights of a few networks, kept in memory: a drawing is named again at every stroke."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], Tensors] = {}
+        self._kept: dict[tuple[object, ...], Tensors] = {}
         self._turn = threading.Lock()
 
     def of(self, one: Known, store: Store) -> Tensors | None:
         """The weights after the epoch that is known, or after a later one; None if the store has none."""
-        key = one.id, one.epoch
+        key = store.file, one.id, one.run.trajectory, one.epoch  # another store may have the same numbers
         with self._turn:
             found = self._kept.pop(key, None) or _read(one, store)
             if found:

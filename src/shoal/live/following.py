@@ -5,6 +5,7 @@ Another process cannot call this one, so it looks: often while something happens
 For the trainer of this process it need not look: that one pokes.
 """
 
+import logging
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from time import monotonic
 from shoal.errors import StoreError
 from shoal.live.events import Hub
 from shoal.store import Store
+
+log = logging.getLogger(__name__)
 
 OFTEN = 0.05
 SELDOM = 0.5
@@ -82,6 +85,11 @@ class Follower:
             return self._tell(self._open())
         except StoreError:  # locked, or half copied: it can be read in a moment, or says so where it is asked for
             self._let_go()
+            return False
+        except Exception:  # a row that nobody foresaw must not end the following: pages would stand still, unknowing
+            log.exception("following %s", self._path)
+            self._let_go()
+            self._ending.wait(SELDOM)
             return False
 
     def _tell(self, store: Store) -> bool:

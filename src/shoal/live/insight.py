@@ -7,6 +7,7 @@ trains. Each is bounded, since training goes on meanwhile: together they take a 
 """
 
 from base64 import b64encode
+from math import isfinite
 from typing import TypedDict
 
 import numpy as np
@@ -208,6 +209,8 @@ def curvature(config: Config, tensors: Tensors, epoch: int, dataset: Dataset) ->
     found = probes.curvature(model, tensors, images, labels, scaling(config, dataset), tolerance=1e-2, most=PRODUCTS)[
         "eigenvalue"
     ]
+    if not isfinite(found):  # weights beyond what float64 squares: nothing can be said
+        return None
     bend = found + rule.weight_decay
     reach = 2 * (1 + rule.momentum) / (1 + 2 * rule.momentum * rule.nesterov)
     return Bend(

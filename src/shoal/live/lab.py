@@ -134,8 +134,9 @@ class Lab:
         """
         with self._turn:
             if not self._reader.current:
+                fresh = Store.open(self.store_path)
                 self._replaced.append(self._reader)  # somebody may still be reading it
-                self._reader = Store.open(self.store_path)
+                self._reader = fresh
             return self._reader
 
     def changed(self) -> int:

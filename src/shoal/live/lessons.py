@@ -3,7 +3,6 @@
 latest answers; one is computed at a time, so that training keeps its cores however many pages ask."""
 
 import threading
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,11 +17,11 @@ from shoal.study import Run
 
 KEPT = 32
 
-Key = tuple[Path, str, str, int]
+Key = tuple[object, str, str, int]
 
 
 class Lessons:
-    """The latest insights, by store, engine, run and epoch."""
+    """The latest insights, by the store's file, engine, run and epoch."""
 
     def __init__(self) -> None:
         self._kept: dict[Key, Insight] = {}
@@ -40,7 +39,7 @@ class Lessons:
         store, dataset = lab.reader(), lab.dataset(run.config.data)
         with self._turn:
             for epoch in reversed(_epochs(store, run, engine)):
-                key = lab.store_path, engine, run.trajectory, epoch
+                key = store.file, engine, run.trajectory, epoch
                 if key not in self._kept:
                     found = store.checkpoint(run, engine, epoch)
                     if found is None:  # the next epoch's have just taken their place

@@ -58,6 +58,8 @@ class Training:
     done: int = 0
     left: float | None = None
     """Seconds, once there is something to judge by."""
+    diverged: int = 0
+    """Runs, of those that have ended."""
     state: State = "queued"
     error: str = ""
     unwanted: threading.Event = field(default_factory=threading.Event)
@@ -225,6 +227,7 @@ class Trainer:
     def _advance(self, one: Training, board: Board) -> None:
         with self._turn:
             (one.done, one.total), one.left = board.epochs, board.left
+            one.diverged = sum(cell.diverged for cell in board.cells.values())
             self._tell(one)
 
     def _end(self, one: Training, state: State, error: str = "") -> None:
@@ -253,6 +256,7 @@ class Trainer:
             "done": one.done,
             "total": one.total,
             "left": one.left,
+            "diverged": one.diverged,
             "error": one.error,
             "runs": one.runs,
         }

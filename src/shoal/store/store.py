@@ -178,6 +178,11 @@ class Store(Overview):
     def _write(self) -> Iterator[sqlite3.Connection]:
         if not self._lock:
             raise StoreError(f"{self.path} was opened to read. Use Store.open(path, write=True).")
+        if self.file != self._file():
+            raise StoreError(
+                f"{self.path} was removed or replaced while it was written to, so nothing more would be kept. "
+                f"Put it back, or begin again with another --store."
+            )
         try:
             with self._turn:
                 self._db.execute("BEGIN IMMEDIATE")

@@ -133,7 +133,10 @@ show(asked());
 
 let before = Promise.resolve(); // messages are heard one after the other, also while the state is being read
 follow({
-  heard: (message) => (before = before.then(() => heard(message))),
+  heard(message) {
+    // One that fails is told of in the console, and the next are heard all the same.
+    before = before.then(() => heard(message)).catch((error) => console.error(error));
+  },
   lost() {
     line.connection("lost");
     say("Connection lost, trying again");

@@ -76,8 +76,8 @@ export async function enter(root, lab) {
 
   // ---- following --------------------------------------------------------------------------------------
 
-  const training = following(lab, (told, diverged, ended) => {
-    line.show(told, diverged);
+  const training = following(lab, (told, ended) => {
+    line.show(told);
     if (!ended) return;
     look();
     if (told.state === "finished") lab.say(`Training finished, ${told.total} epochs`);

@@ -181,7 +181,7 @@ function curvature() {
     const most = `On ${images} training images the loss bends most with λ = ${number(eigenvalue)}`;
     if (!(critical > 0)) {
       put(place);
-      return say(`${most}: nowhere upwards, so no learning rate is too large here.`);
+      return say(`${most}: nowhere upwards, so it sets no bound on the learning rate here.`);
     }
     const scale = decades([lr, critical]);
     put(

@@ -3,14 +3,15 @@
 
 import { duration, h, put } from "./dom.js";
 
-/** The line: `element`, and `show(training, diverged)` with what the server tells of it, null before there is one. */
+/** The line: `element`, and `show(training)` with what the server tells of it, null before there is one. */
 export function progress(cancel) {
   const words = h("p");
   const meter = h("progress", { class: "meter", "aria-label": "Epochs trained" });
   const button = h("button", { class: "button", type: "button", onclick: cancel }, "Cancel");
   const element = h("div", { class: "standing" }, words, meter, button);
 
-  const show = (training, diverged = 0) => {
+  const show = (training) => {
+    const diverged = training?.diverged ?? 0;
     const going = training !== null && (training.state === "queued" || training.state === "training");
     element.dataset.state = training?.state ?? "nothing";
     button.hidden = !going;

@@ -31,9 +31,12 @@ export function sight(lab, changed) {
     element.dataset.stale = "true"; // what is shown is of the training before, until there is something of this one
   };
 
+  let wanted = null; // the training that is looked at: a late answer of the one before is not shown as its own
+
   const read = async (training) => {
+    wanted = training;
     const insight = await lab.api.get("/api/play/insight", { training, setting: setting.value, seed: seed.value });
-    if (insight.epoch === null) return;
+    if (insight.epoch === null || training !== wanted) return;
     element.hidden = false;
     delete element.dataset.stale;
     put(after, insight.epoch === 0 ? "Before training" : `After epoch ${insight.epoch}`);

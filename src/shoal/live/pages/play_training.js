@@ -4,12 +4,10 @@
 /**
  * Follows a training: `begin(ask)` asks for one in place of that under way and gives the server's answer, `cancel()`
  * ends it, `hear(message)` takes an event and says whether there may be something new to see.
- * `stands(training, diverged, ended)` is called with each change: what the server tells of it, how many of its runs
- * have diverged, and whether it has ended just now.
+ * `stands(training, ended)` is called with each change: what the server tells of it, and whether it has ended just now.
  */
 export function following(lab, stands) {
   const heard = new Map(); // training -> the last that was told of it: an event may come before the answer
-  const diverged = new Set();
   let now = null;
 
   const going = () => now?.state === "queued" || now?.state === "training";
@@ -17,13 +15,12 @@ export function following(lab, stands) {
   const set = (told) => {
     const same = now?.id === told.id && now.state === told.state;
     now = told;
-    stands(now, diverged.size, !going() && !same);
+    stands(now, !going() && !same);
   };
 
   const begin = async (ask) => {
     const answer = await lab.api.post("/api/play/train", { ...ask, replace: going() ? now.id : undefined });
-    diverged.clear();
-    const fresh = { id: answer.training, state: "queued", place: 1, done: 0, total: 0, left: null, error: "" };
+    const fresh = { id: answer.training, state: "queued", place: 1, done: 0, total: 0, left: null, diverged: 0, error: "" };
     now = null;
     set(heard.get(answer.training) ?? fresh);
     return answer;
@@ -42,10 +39,7 @@ export function following(lab, stands) {
       if (message.id === now?.id) set(message);
       return message.id === now?.id && !going();
     }
-    if (message.topic !== "records" || !going()) return false;
-    for (const record of message.records) if (record.at(-1) !== null) diverged.add(record[0]);
-    set(now);
-    return true;
+    return message.topic === "records" && going();
   };
 
   return { begin, cancel, hear, id: () => now?.id ?? null };
