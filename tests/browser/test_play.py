@@ -11,6 +11,7 @@ INSIDE = """(charts) => charts.map((chart) => [...chart.querySelectorAll("text")
   .filter((word) => word.getBoundingClientRect().right > chart.getBoundingClientRect().right)
   .map((word) => word.textContent))"""  # the words of each chart that are cut off
 
+
 @pytest.fixture
 def play(page: Page, lab_url: str) -> Page:
     """The page in its room of Play, with nothing trained from it yet."""
