@@ -54,6 +54,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"browser tests were left out: {LACKS}")
 
 
+@pytest.hookimpl(trylast=True)  # pytest itself puts tests of one session fixture together, which would be first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks these tests, and runs them last: Playwright keeps an event loop in the main thread until the end."""
     for item in items:

@@ -43,10 +43,11 @@ def test_the_state_line_says_what_trains_and_for_how_long(shell: Page, lab: Any)
     expect(state).not_to_contain_text("epochs")
 
 
-def test_the_state_line_knows_another_process_that_trains(shell: Page, lab: Any) -> None:
+def test_the_state_line_knows_of_trainings_elsewhere_until_they_end(shell: Page, lab: Any) -> None:
     lab.hub.records([NewRecord(1, 3, 10, 0, 0.5, 0.8, 0.6, 0.8, 0.1, None)])
-    expect(shell.locator("#state")).to_contain_text("Another process trains")
-    expect(shell.locator("#state")).to_contain_text("3 of 10 epochs")
+    expect(shell.locator("#state")).to_contain_text("Runs are trained elsewhere")
+    lab.hub.records([NewRecord(1, 10, 10, 0, 0.5, 0.8, 0.6, 0.8, 0.1, None)])
+    expect(shell.locator("#state")).not_to_contain_text("elsewhere")
 
 
 def test_a_page_that_nobody_sees_gives_its_connection_back(page: Page, lab: Any, lab_url: str) -> None:

@@ -135,6 +135,9 @@ class Following:
     def news(self) -> "list[Cell]":
         """The runs that have come further since the last time, each once."""
         store = self._store or self._opened()
+        if not store.current:  # another store is in its place: nothing of it was read yet
+            self.look()
+            return []
         found, self._mark = store.since(self._mark)
         self._heard = monotonic() if found else self._heard
         cells = dict(self._told(found))

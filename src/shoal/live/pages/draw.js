@@ -226,7 +226,7 @@ class Room {
 
   others() {
     if (!this.leftOut) return ".";
-    return `. ${this.leftOut} less accurate ${this.leftOut === 1 ? "one is" : "ones are"} not asked.`;
+    return `. ${this.leftOut} ${this.leftOut === 1 ? "other is" : "others are"} not asked.`;
   }
 
   lacking() {

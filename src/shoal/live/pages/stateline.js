@@ -4,7 +4,7 @@
 
 import { duration, h, put } from "./dom.js";
 
-const ELSEWHERE = 30_000; // milliseconds without a record after which a training of another process is over
+const ELSEWHERE = 30_000; // milliseconds without a record after which a training elsewhere is over
 const ECHO = 3_000; // milliseconds in which records may still come of a training here that has ended
 
 const WORDS = {
@@ -20,7 +20,7 @@ export function stateLine(element) {
   put(element, link, work, stamp);
   const trainings = new Map();
   let store = "";
-  let elsewhere = null;
+  let elsewhere = false;
   let forgetting = 0;
   let ended = -Infinity;
 
@@ -36,7 +36,7 @@ export function stateLine(element) {
     put(stamp, `Drawings stand in for ${drawn.join(" and ")}: they say nothing of the real images.`);
     trainings.clear();
     state.training.forEach(keep);
-    elsewhere = null;
+    elsewhere = false;
     show();
   };
 
@@ -50,37 +50,38 @@ export function stateLine(element) {
   const keep = (training) => {
     if (training.state === "queued" || training.state === "training") trainings.set(training.id, training);
     else if (trainings.delete(training.id)) ended = performance.now();
-    if (now()) elsewhere = null;
+    if (now()) elsewhere = false;
   };
 
-  // Rows that no training here has brought: another process writes to the same store.
+  // Rows that nothing asked for on a page has brought. After a run's last one it may be over.
   const other = ([, epoch, epochs]) => {
-    if (!(epoch < epochs) || performance.now() < ended + ECHO) return;
-    elsewhere = { done: epoch, total: epochs, left: null };
+    if (epoch === undefined || performance.now() < ended + ECHO) return;
+    elsewhere = true;
     clearTimeout(forgetting);
     forgetting = setTimeout(() => {
-      elsewhere = null;
+      elsewhere = false;
       show();
-    }, ELSEWHERE);
+    }, epoch < epochs ? ELSEWHERE : ECHO);
   };
 
   const now = () => [...trainings.values()].find((one) => one.state === "training");
 
   const show = () => {
-    const one = now() ?? elsewhere;
+    const one = now();
     const waiting = [...trainings.values()].filter((each) => each.state === "queued").length;
-    work.hidden = !one && !waiting;
+    work.hidden = !one && !waiting && !elsewhere;
     if (work.hidden) put(work);
-    else put(work, one ? progress(one, one === elsewhere) : "Training begins", waiting > 0 && queue(waiting));
+    else if (one) put(work, progress(one), waiting > 0 && queue(waiting));
+    else put(work, waiting ? "Training begins" : "Runs are trained elsewhere", waiting > 0 && queue(waiting));
   };
 
   connection("connecting");
   return { connection, know, event };
 }
 
-function progress({ done, total, left }, elsewhere) {
+function progress({ done, total, left }) {
   return [
-    h("span", {}, elsewhere ? "Another process trains" : "Training"),
+    h("span", {}, "Training"),
     h("progress", { class: "meter", "aria-label": "Epochs trained", max: Math.max(total, 1), value: done }),
     h("span", {}, `${done} of ${total} epochs`),
     left !== null && left !== undefined && h("span", {}, `${duration(left)} left`),
