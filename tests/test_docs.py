@@ -25,7 +25,7 @@ def test_the_study_in_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(block.strip().splitlines()) <= 26
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "__main__"}
     with pytest.warns(UserWarning, match="sketches-garments-.* stands in for it, drawings that say nothing"):
         exec(compile(block, "README.md", "exec"), names)
     lines = capsys.readouterr().out.splitlines()

@@ -124,3 +124,11 @@ def damaged(write, content: bytes):
     except StudyError as error:
         said = str(error)
     assert said is None or str(path) in said
+
+
+def test_a_file_that_would_train_while_it_is_read_is_refused(write, tmp_path):
+    """`shoal plan` must not train, whatever the file does at its top level."""
+    file = write(GOOD + "\nfrom shoal import run\nrun(study)\n")
+    with pytest.raises(StudyError, match=r"run\(\.\.\.\) would train.*__main__"):
+        read(file)
+    assert not (tmp_path / "shoal.db").exists()

@@ -25,7 +25,7 @@ from shoal.plan import Progress, Task, plan
 from shoal.provenance import provenance
 from shoal.results import StoredResults, correct_of, on_data
 from shoal.store import Store, StoredPoint, StoredStudy
-from shoal.study import Run, Study
+from shoal.study import DEFINING, Run, Study
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,11 @@ def run(
         >>> results = run(study, seeds=range(3))                                      # doctest: +SKIP
         >>> [curves.final("validation_accuracy").mean() for curves in results.all()]  # doctest: +SKIP
     """
+    if DEFINING.get():
+        raise StudyError(
+            "run(...) would train, but this file is only read for its studies. "
+            'Put it, and what follows it, under `if __name__ == "__main__":`.'
+        )
     if engine is None:
         from shoal.engines.native import NativeEngine
 

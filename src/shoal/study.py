@@ -6,6 +6,7 @@ crosses a `Grid` of values into configs. All plain frozen data with content hash
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
@@ -23,6 +24,9 @@ from shoal.training import Clipping, EarlyStopping
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 PLAIN_LOSS = CrossEntropy()
+
+DEFINING: ContextVar[bool] = ContextVar("DEFINING", default=False)
+"""Whether a file is being read for its studies: it defines them then, and nothing is trained."""
 
 
 class Config(Spec, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from shoal.data import Dataset
 from shoal.errors import StudyError
-from shoal.study import Study
+from shoal.study import DEFINING, Study
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ def _at_home(module: ModuleType, place: Path) -> Iterator[None]:
     folder = str(place.absolute().parent)
     sys.modules[module.__name__] = module
     sys.path.insert(0, folder)
+    defining = DEFINING.set(True)
     try:
         yield
     finally:
+        DEFINING.reset(defining)
         del sys.modules[module.__name__]
         if folder in sys.path:
             sys.path.remove(folder)
