@@ -68,6 +68,7 @@ $(VENV)/.dependencies: requirements.txt
 $(READY): $(VENV)/.dependencies pyproject.toml $(NATIVE) $(ROOMS)
 	@echo "building the native engine" >&2
 	@CMAKE_GENERATOR=Ninja $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@echo "ready: $(BIN)/shoal" >&2
 	@touch $@
 
 # Who Shoal is compared with: one by one, since a machine may lack any of them.

@@ -98,7 +98,8 @@ function weights(picture) {
       const pixels = values.subarray(at * height * width, (at + 1) * height * width);
       picture.draw(one, { width, height, pixels, scheme: "signed" });
     });
-    const each = filters.names.length ? "a picture for each class" : `a picture for each of ${count}`;
+    const ofEach = filters.names.length ? "a picture for each class" : `a picture for each of ${count}`;
+    const each = count === 1 ? "one picture for its one unit" : ofEach;
     place.setAttribute("aria-label", `${count} pictures of ${height} × ${width} weights`);
     say(`What the first layer looks for, ${each}: vermillion where ink speaks for it, blue where it speaks against. `,
       `The strongest colour is ±${number(filters.limit)}.`);
