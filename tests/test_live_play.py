@@ -385,7 +385,8 @@ def test_a_study_on_its_way_is_shown_as_far_as_it_is(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             train(Demand.of([study]), FakeEngine(stop_after=16), data, store)
         found = shown(study, store, "fake", data, "validation_loss", False)
-        assert "so far" in found["caption"]
+        assert "so far, none at the end" in found["caption"]
+        assert "n = 0" not in found["caption"]
         assert found["difference"]["n"] > 0
         with pytest.raises(UsageError, match="metric='x'"):
             shown(study, store, "fake", data, "x", False)

@@ -164,14 +164,19 @@ def _lines(label: str, values: np.ndarray, last: np.ndarray, diverged: np.ndarra
     With two or three seeds an interval would fill the plane and say nothing: the mean then comes without its band.
     """
     epochs = values.shape[1] - 1
-    x, begun, whole = np.arange(epochs + 1), last >= 0, (last == epochs) & ~diverged
-    within = whole if whole.any() else begun & ~diverged
+    x, begun, within = np.arange(epochs + 1), last >= 0, _meant(last, diverged, epochs)
     means_to = float(last[within].min()) if within.any() else 0.0
     if 1 < within.sum() < wording.FEWEST:
         mean = Series(label, x, mean_band(values[within])[0], means_to)
         return [mean, _thin(label, x, values[begun])]
     mean = Series(label, x, values[within], means_to)
     return [mean, _thin(label, x, values[begun & ~within])] if (begun & ~within).any() else [mean]
+
+
+def _meant(last: np.ndarray, diverged: np.ndarray, epochs: int) -> np.ndarray:
+    """bool (seeds,): the runs that a mean is of: those at their end, or while there is none all on their way."""
+    whole: np.ndarray = (last == epochs) & ~diverged
+    return whole if whole.any() else (last >= 0) & ~diverged
 
 
 def _thin(label: str, x: np.ndarray, rows: np.ndarray) -> Series:
@@ -198,8 +203,10 @@ def _caption(sides: list[Side], metric: str, stand_ins: set[str]) -> str:
     name = METRICS[metric][0].upper() + METRICS[metric][1:]
     seeds = len(sides[0].last)
     ended = min(int(side.ended.sum()) for side in sides)
-    count = f"n = {ended} of {wording.count(seeds, 'seed')} so far" if ended < seeds else wording.seeds(seeds)
-    bands = ", bands its 95% interval" if ended >= wording.FEWEST else ""
+    meant = min(int(_meant(side.last, side.diverged, side.epochs).sum()) for side in sides)
+    so_far = f"n = {meant} of {wording.count(seeds, 'seed')} so far, {ended or 'none'} at the end"
+    count = so_far if ended < seeds else wording.seeds(seeds)
+    bands = ", bands its 95% interval" if meant >= wording.FEWEST else ""
     thin = f" Thin lines are seeds, thick ones their mean{bands}." if seeds > 1 else ""
     drawn = "".join(f" Drawn images stand in for {one}: this says nothing of it." for one in sorted(stand_ins - {""}))
     return f"{name}: {'; '.join(told)} ({count}).{thin}{drawn}"
@@ -214,7 +221,7 @@ def _told(side: Side) -> str:
     fate = f"diverged in {lost} of {wording.count(int(ended.sum()), 'seed')}" if lost else ""
     if lost == begun.sum():
         return f"{side.label} {fate}"
-    within = (ended if (ended & ~side.diverged).any() else begun) & ~side.diverged
+    within = _meant(side.last, side.diverged, side.epochs)
     epoch = int(side.last[within].min())
     value = wording.measured(mean_interval(side.values[within, epoch]))
     place = f"ends at {value}" if epoch == side.epochs else f"is at {value} after epoch {epoch}"
