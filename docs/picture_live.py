@@ -10,16 +10,18 @@ import argparse
 import io
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from shoal import SGD, Claim, Config, Grid, Study, lenet, mlp, run
+from shoal import SGD, Config, Grid, Study, lenet, mlp, run
 from shoal.data import load
 from shoal.live import serve
 from shoal.live.lab import PLAYED, Lab
+from shoal.studyfile import read
 
 PICTURES = Path(__file__).parent / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -28,19 +30,14 @@ SEVEN = ((40, 62), (70, 55), (128, 52), (122, 84), (104, 120), (88, 156), (76, 1
 """A digit drawn with the mouse, in hundredths of a canvas 2 wide and 2 high."""
 
 
-def config(hidden: int, lr: float) -> Config:
-    return Config(data="fashion-mnist", model=mlp(hidden), optimizer=SGD(lr=lr), batch_size=128, epochs=8)
+(EXAMPLE,) = read(Path(__file__).parent.parent / "examples/how_wide.py").studies
 
 
-WIDER = Claim(
-    "wider",
-    "The wider, the better.",
-    measure="accuracy",
-    a={"hidden": 256, "lr": 0.2},
-    b={"hidden": 64, "lr": 0.2},
-    margin="0.5 points",
-)
-WIDTHS = Study("how-wide", config, Grid(hidden=[16, 64, 256], lr=[0.05, 0.2]), seeds=range(6), claims=[WIDER])
+def longer(hidden: int, lr: float) -> Config:
+    return EXAMPLE.config(hidden, lr).replace(epochs=8)
+
+
+WIDTHS = replace(EXAMPLE, config=longer, seeds=range(6))
 
 
 def digits(hidden: str) -> Config:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import settings
 
 from shoal.cli import run_command
+from shoal.store import Store
 
 settings.register_profile("shoal", deadline=None)
 settings.load_profile("shoal")
@@ -27,6 +28,19 @@ def trained(shell):
     """The same, after the study in mine.py was trained."""
     assert shell("run mine.py --engine reference")[0] == 0
     return shell
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where a test's store is, or will be."""
+    return tmp_path / "shoal.db"
+
+
+@pytest.fixture
+def writer(path):
+    """That store, open to write."""
+    with Store.open(path, write=True) as store:
+        yield store
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ from shoal.live import asks
 from shoal.live.asks_fields import DEFAULTS, FIELDS, Field
 from shoal.live.asks_settings import OF_SETTING, Ask, ModelSetting, OptimizerSetting, Setting
 from shoal.live.asks_words import labels, python
-from shoal.models import Add, Flatten, Linear, Model, ReLU, softmax_regression
-from shoal.optimizers import SGD, Cosine
 from shoal.study import Config
 from shoal.studyfile import read
 from small_data import patches
@@ -158,13 +156,9 @@ def test_seeds_have_bounds(seeds):
 
 
 @given(pairs())
-def test_every_setting_of_the_table_is_a_config_and_comes_back_from_it(given):
+def test_every_setting_of_the_table_is_a_config(given):
     for one, config in zip(given, configs(given), strict=True):
-        own = DATA[one.data]
-        assert config.model.shapes()[0] == own.image_shape
-        back = asks.setting_of(config.replace(data=own.name), one.data, own)
-        assert back is not None
-        assert back.said() == one.said()
+        assert config.model.shapes()[0] == DATA[one.data].image_shape
 
 
 @given(pairs(), st.integers(1, 20))
@@ -258,23 +252,6 @@ def test_data_that_is_not_here_is_refused():
 def test_a_network_that_does_not_fit_is_refused_in_shoals_own_words():
     with pytest.raises(UsageError, match="LeNet"):
         asks.study(Ask((setting(data="patches", model_kind="lenet"),)), {"patches": PATCHES})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"model": Model((Flatten(), Linear(784, 8), ReLU(), Linear(8, 8), Add(2), Linear(8, 10)))},
-        {"schedule": Cosine(epochs=3)},
-        {"holdout": 10},
-        {"epochs": 51},
-        {"optimizer": SGD(lr=1e-7)},
-        {"optimizer": SGD(lr=0.1, momentum=0.01)},
-    ],
-)
-def test_a_stored_config_beyond_the_table_has_no_setting(change):
-    stored = Config(data=GARMENTS.name, model=softmax_regression(), optimizer=SGD(lr=0.1), epochs=3)
-    assert asks.setting_of(stored, "fashion-mnist", GARMENTS) is not None
-    assert asks.setting_of(stored.replace(**change), "fashion-mnist", GARMENTS) is None
 
 
 # ---- how much it is -----------------------------------------------------------------------------------

@@ -39,17 +39,6 @@ class Told(Hub):
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "shoal.db"
-
-
-@pytest.fixture
-def writer(path):
-    with Store.open(path, write=True) as store:
-        yield store
-
-
-@pytest.fixture
 def follow():
     """Follows a store until the end of the test."""
     begun = []

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from fakes import FakeEngine, dots, tiny_config, tiny_study
+from fakes import FakeEngine, dots, tiny_study
 from shoal.data.sketches import digits, garments
 from shoal.errors import UsageError
 from shoal.live import asks, play_charts
@@ -21,7 +21,6 @@ from shoal.live.puzzles import PUZZLES
 from shoal.runner import Demand, train
 from shoal.store import Store
 from shoal.studies import sections
-from shoal.study import Run
 from visitors import Visitor
 
 DATA = {"fashion-mnist": garments(train=400, test=100), "mnist": digits(train=400, test=100)}
@@ -152,22 +151,6 @@ def test_the_file_is_of_what_is_asked(visitor):
     assert "Grid(lr=[0.1, 0.5])" in text
 
 
-def test_a_stored_run_gives_the_setting_that_asks_for_it(visitor, lab):
-    trained(visitor, lab, {"settings": [{"lr": 0.25, "epochs": 1, "data": "mnist"}], "seeds": 1})
-    id = next(row.id for row in lab.reader().table() if row.config["optimizer"]["lr"] == 0.25)
-    found = visitor.get(f"/api/play/settings?run={id}").json
-    assert msgspec.convert(found, Ask).settings == (Setting(lr=0.25, epochs=1, data="mnist"),)
-
-
-def test_a_stored_run_beyond_the_form_gives_none(tmp_path):
-    with Store.open(tmp_path / "shoal.db", write=True) as store:
-        train(Demand((Run(tiny_config().replace(holdout=2), 0),)), FakeEngine(), {"dots": dots()}, store)
-    with Lab(tmp_path / "shoal.db", {"dots": dots()}) as lab:
-        refused = Visitor(rooms(lab)).get("/api/play/settings?run=1")
-    assert refused.status == 404
-    assert "cannot ask for" in refused.json["error"]
-
-
 # ---- what is refused ----------------------------------------------------------------------------------
 
 
@@ -195,24 +178,27 @@ def test_what_cannot_be_trained_is_refused_in_words(visitor, lab, path, ask, wor
     assert len(lab.trainer.state()) == before
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("chart?training=999999", "chart?training=", "chart", "chart?training=-1", "chart?training=%D9%A1"),
-        *(
-            f"chart?training={'9' * 5000}",
-            "chart?training=1%00",
-            "chart?training=1&width=x",
-            "settings?run=999999",
-            "settings?run=x",
-            "settings",
-        ),
-    ],
-)
-def test_what_is_not_there_is_not_found(visitor, address):
-    refused = visitor.get(f"/api/play/{address}")
+def test_what_is_not_there_is_not_found(visitor):
+    refused = visitor.get("/api/play/chart?training=999999")
     assert refused.status == 404
-    assert refused.json["error"]
+    assert "no training 999999" in refused.json["error"]
+
+
+@pytest.mark.parametrize(
+    "asked", ["training=", "", "training=-1", "training=%D9%A1", f"training={'9' * 5000}", "training=1%00"]
+)
+def test_what_is_no_number_is_refused_in_few_words(visitor, asked):
+    refused = visitor.get(f"/api/play/chart?{asked}")
+    assert refused.status == 400
+    assert "is no number" in refused.json["error"]
+    assert len(refused.body) < 200
+
+
+def test_a_width_is_a_number(visitor, lab):
+    id = trained(visitor, lab, PAIR)["training"]
+    refused = visitor.get(f"/api/play/chart?training={id}&width=x")
+    assert refused.status == 400
+    assert "width='x'" in refused.json["error"]
 
 
 def test_nobody_cancels_what_is_not_there(visitor):

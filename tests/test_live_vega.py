@@ -9,31 +9,31 @@ from shoal.live import vega
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     """An empty cache for each test, and a process that has remembered nothing."""
-    vega._library.cache_clear()
+    vega._bundle.cache_clear()
     monkeypatch.setattr(vega, "_place", lambda: tmp_path / "cache" / "vega.js")
     yield tmp_path / "cache" / "vega.js"
-    vega._library.cache_clear()
+    vega._bundle.cache_clear()
 
 
 def test_it_is_made_once_and_kept(place, monkeypatch):
     made = []
     monkeypatch.setattr(vega, "_made", lambda: made.append(1) or b"script")
-    assert [vega.library(), vega.library()] == [b"script"] * 2
-    vega._library.cache_clear()
-    assert vega.library() == place.read_bytes() == b"script"
+    assert [vega.bundle(), vega.bundle()] == [b"script"] * 2
+    vega._bundle.cache_clear()
+    assert vega.bundle() == place.read_bytes() == b"script"
     assert made == [1]
 
 
 def test_without_room_for_it_it_is_there_all_the_same(place, monkeypatch):
     place.parent.write_text("a file, where a folder should be")
     monkeypatch.setattr(vega, "_made", lambda: b"script")
-    assert vega.library() == b"script"
+    assert vega.bundle() == b"script"
 
 
 def test_what_goes_wrong_in_the_other_process_is_said(monkeypatch):
     monkeypatch.setattr(vega, "PROGRAM", "raise SystemExit('no such renderer')")
     with pytest.raises(OSError, match="the charts' library: no such renderer"):
-        vega.library()
+        vega.bundle()
 
 
 def test_the_other_process_says_what_the_renderer_says(monkeypatch):
@@ -42,4 +42,4 @@ def test_the_other_process_says_what_the_renderer_says(monkeypatch):
     )
     fake = "class Fake:\n    def javascript_bundle(self): return 'vegaEmbed = µ'\n"
     monkeypatch.setattr(vega, "PROGRAM", fake + vega.PROGRAM)
-    assert vega.library() == "vegaEmbed = µ".encode()
+    assert vega.bundle() == "vegaEmbed = µ".encode()

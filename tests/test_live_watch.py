@@ -14,17 +14,6 @@ from watched import Watching, ask, part, put
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "shoal.db"
-
-
-@pytest.fixture
-def writer(path):
-    with Store.open(path, write=True) as store:
-        yield store
-
-
-@pytest.fixture
 def watch(path):
     """The room over the store, with these studies' claims known."""
     opened = []

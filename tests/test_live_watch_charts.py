@@ -14,20 +14,9 @@ from shoal.live.watching import layers
 from shoal.live.watching.gathering import Replicate, Setup
 from shoal.live.watching.grouping import Group
 from shoal.live.watching.lines import lines, means, smoothed
-from shoal.store import RunRow, Store
+from shoal.store import RunRow
 from shoal.study import Grid, Run, Study
 from watched import STEPS, Watching, ask, put
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "shoal.db"
-
-
-@pytest.fixture
-def writer(path):
-    with Store.open(path, write=True) as store:
-        yield store
 
 
 @pytest.fixture

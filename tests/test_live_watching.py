@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the room Watch keeps and for how long, how it knows who trains, and configurations as fields."""
 
+import threading
+
 import msgspec
 import pytest
 
@@ -11,20 +13,8 @@ from shoal.live.watching.memo import Memo
 from shoal.live.watching.pulse import Pulse
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD, Adam
-from shoal.store import Store
 from shoal.study import Config, Grid, Run, Study
 from watched import Watching, ask, part, put
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "shoal.db"
-
-
-@pytest.fixture
-def writer(path):
-    with Store.open(path, write=True) as store:
-        yield store
 
 
 @pytest.fixture
@@ -113,6 +103,21 @@ def test_training_is_told_by_how_seconds_grow_and_forgotten_after_a_while():
     clock.now = 20.0
     assert not pulse.trains("a")
     assert pulse.trains("a", epoch=10.0), "epochs that are long are waited for"
+
+
+def test_who_asks_while_a_dear_answer_is_computed_is_given_the_one_before():
+    memo, version = Memo(lambda: version, lambda: 0.0, lambda: version * 100.0, lambda: 0.0), 1
+    assert memo.get("verdicts", lambda: (1, "before")) == "before"
+    version, meanwhile = 2, []
+
+    def dear() -> tuple[int, str]:
+        asking = threading.Thread(target=lambda: meanwhile.append(memo.get("verdicts", lambda: (2, "mine"))))
+        asking.start()
+        asking.join(timeout=10)
+        return 2, "after"
+
+    assert memo.get("verdicts", dear) == "after"
+    assert meanwhile == ["before"]
 
 
 def test_time_left_is_the_work_left_by_the_speed_seen(writer, watching):

@@ -63,6 +63,18 @@ def body(request: Request, kind: type[T]) -> T:
         raise UsageError(f"{request.url.path} cannot take this request: {reason}.") from None
 
 
+def number(request: Request, name: str, default: int | None = None) -> int:
+    """A whole number in the address; ``default`` where it is left out.
+
+    Raises:
+        UsageError: it is none, or left out without a default.
+    """
+    text = request.query_params.get(name, "" if default is None else str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise UsageError(f"{request.url.path}: {name}={text[:40]!r} is no number. Use a whole number from 0.")
+    return int(text)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
@@ -136,7 +148,7 @@ def _files() -> dict[str, Callable[[], bytes]]:
     made: dict[str, Callable[[], bytes]] = {
         "theme.css": lambda: theme.css().encode(),
         "theme.json": _colours,
-        "vega.js": vega.library,
+        "vega.js": vega.bundle,
     }
     return made | lying
 

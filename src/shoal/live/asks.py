@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a setting to what is trained: the only way from a browser to a `Config`, and back from a stored one.
+"""From a setting to what is trained: the only way from a browser to a `Config`.
 
 Each setting is within bounds when it comes here. How long all of it would train, and how much it would keep, is for
 `check_work`; that a network fits its data, for Shoal's own checks.
@@ -10,16 +10,11 @@ from typing import Any
 
 from shoal.data import Dataset
 from shoal.errors import UsageError
-from shoal.live.asks_fields import DEFAULTS
-from shoal.live.asks_settings import Ask, ModelSetting, OptimizerSetting, Setting
+from shoal.live.asks_settings import Ask, ModelSetting, Setting
 from shoal.live.asks_words import DECAYS, labels
 from shoal.losses import CrossEntropy
 from shoal.models import (
-    ACTIVATIONS,
-    AvgPool2d,
     BatchNorm1d,
-    BatchNormSpec,
-    Conv2d,
     Dropout,
     Flatten,
     Init,
@@ -186,50 +181,3 @@ def _remedy(config: Config, dataset: Dataset) -> str:
     larger = (one for one in sizes if epoch_seconds(config.replace(batch_size=one), dataset) <= LONGEST_EPOCH)
     found = next(larger, None)
     return f"a batch size of {found} or more" if found else "a smaller model"
-
-
-# ---- and back -----------------------------------------------------------------------------------------
-
-
-def setting_of(stored: Config, asked: str, dataset: Dataset) -> Setting | None:
-    """The setting that gives a stored config, or None if it is beyond what Play may ask.
-
-    Args:
-        asked: the name by which ``dataset``, on which it was trained, is asked for.
-    """
-    rule = stored.optimizer
-    velocity = rule.momentum if isinstance(rule, SGD) else 0.0
-    plain = next((name for name, made in PLAIN.items() if type(rule) is made), "")
-    sgd = ("nesterov" if rule.nesterov else "momentum" if velocity else "sgd") if isinstance(rule, SGD) else ""
-    try:
-        found = Setting(
-            data=asked,
-            model=_model_setting(stored.model),
-            optimizer=OptimizerSetting(plain or sgd, velocity or DEFAULTS["optimizer.momentum"], rule.weight_decay),
-            lr=rule.lr,
-            batch_size=stored.batch_size,
-            epochs=stored.epochs,
-            init=next((name for name, init in INITS.items() if init == stored.init), DEFAULTS["init"]),
-            standardize=stored.standardize,
-            loss=stored.loss.form,
-        )
-        made = config(found, dataset)
-    except UsageError:
-        return None
-    same = made.model.replace(name=stored.model.name) == stored.model
-    return found if same and made.replace(data=stored.data, model=stored.model) == stored else None
-
-
-def _model_setting(model: Model) -> ModelSetting:
-    """What a setting could say of a model; whether that is all of it, shows when the model is made of it again."""
-    widths = tuple(layer.out_features for layer in model.layers if isinstance(layer, Linear))[:-1]
-    bends = [name for name, layer in ACTIVATIONS.items() if layer in model.layers]
-    convolves = any(isinstance(layer, Conv2d) for layer in model.layers)
-    return ModelSetting(
-        kind="lenet" if convolves else "mlp" if widths else "softmax",
-        hidden=DEFAULTS["model.hidden"] if convolves or not widths else widths,
-        activation=bends[0].replace("_", "-") if bends else DEFAULTS["model.activation"],
-        pooling="avg" if any(isinstance(layer, AvgPool2d) for layer in model.layers) else DEFAULTS["model.pooling"],
-        dropout=next((layer.p for layer in model.layers if isinstance(layer, Dropout)), DEFAULTS["model.dropout"]),
-        batch_norm=any(isinstance(layer, BatchNormSpec) for layer in model.layers),
-    )

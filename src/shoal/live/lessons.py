@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shoal.errors import UsageError
-from shoal.live.app import NotFound, answer
+from shoal.live.app import NotFound, answer, number
 from shoal.live.insight import Insight, insight
 from shoal.live.lab import Lab
 from shoal.store import Store
@@ -61,22 +61,13 @@ LESSONS = Lessons()
 
 
 def lessons(request: Request) -> Response:
-    """The insight into a run of a ``training``, or into a stored ``run``; its epoch is null while there is none."""
+    """The insight into a run of a training; its epoch is null while there is none."""
     lab: Lab = request.app.state.lab
-    run, engine = _stored(request, lab) if "run" in request.query_params else _played(request, lab)
-    return answer(LESSONS.of(run, engine, lab) or {"epoch": None})
+    return answer(LESSONS.of(_played(request, lab), lab.engine.name, lab) or {"epoch": None})
 
 
-def _stored(request: Request, lab: Lab) -> tuple[Run, str]:
-    id = _number(request, "run")
-    found = lab.reader().run_of(id)
-    if found is None:
-        raise NotFound(f"There is no run {id} in {lab.store_path.name}.")
-    return found.run, found.engine
-
-
-def _played(request: Request, lab: Lab) -> tuple[Run, str]:
-    id, setting, seed = (_number(request, name) for name in ("training", "setting", "seed"))
+def _played(request: Request, lab: Lab) -> Run:
+    id, setting, seed = number(request, "training"), number(request, "setting", 0), number(request, "seed", 0)
     training = lab.trainer.find(id)
     if training is None:
         raise NotFound(f"There is no training {id} any more. Train it again: what is stored is not trained twice.")
@@ -85,14 +76,7 @@ def _played(request: Request, lab: Lab) -> tuple[Run, str]:
         raise UsageError(
             f"Training {id} has {len(points)} settings and {len(seeds)} seeds, from 0: no {setting=}, {seed=}."
         )
-    return Run(points[setting].config, seed), lab.engine.name
-
-
-def _number(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "0" if name in ("setting", "seed") else "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise UsageError(f"{request.url.path}: {name}={text!r} is no number. Use a whole number from 0.")
-    return int(text)
+    return Run(points[setting].config, seed)
 
 
 ROUTES = (Route("/api/play/insight", lessons, methods=["GET"]),)

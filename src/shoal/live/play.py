@@ -16,7 +16,7 @@ from starlette.routing import Route
 from shoal.data import Dataset
 from shoal.data.sources import OFFICIAL
 from shoal.live import asks, puzzles
-from shoal.live.app import NotFound, answer, body
+from shoal.live.app import NotFound, answer, body, number
 from shoal.live.asks_fields import FIELDS, Field
 from shoal.live.asks_settings import Ask, Setting
 from shoal.live.asks_words import python
@@ -111,26 +111,13 @@ def as_python(request: Request) -> Response:
     return answer({"python": python(asked, data)})
 
 
-def settings(request: Request) -> Response:
-    """The setting of a stored run, if Play may ask for it."""
-    lab, data = _lab(request), _lab(request).datasets()
-    stored = lab.reader().run_of(_number(request, "run"))
-    if stored is None:
-        raise NotFound(f"The store has no run {request.query_params.get('run')!r}.")
-    asked = next((name for name, dataset in data.items() if dataset.name == stored.config.data), None)
-    setting = asks.setting_of(stored.config, asked, data[asked]) if asked else None
-    if setting is None:
-        raise NotFound("This run is of a kind that Play cannot ask for.")
-    return answer(Ask((setting,)))
-
-
 # ---- looking ------------------------------------------------------------------------------------------
 
 
 def chart(request: Request) -> Response:
     """The curves of a training as far as they are, and the difference of its two settings."""
     lab = _lab(request)
-    training = _training(lab, _number(request, "training"))
+    training = _training(lab, number(request, "training"))
     metric = request.query_params.get("metric", "validation_loss")
     key = (metric, request.query_params.get("log_y") in ("1", "true"), _width(request))
     with _DRAWING:
@@ -152,17 +139,9 @@ def _lab(request: Request) -> Lab:
     return lab
 
 
-def _number(request: Request, name: str) -> int:
-    """A number in the address; what is none is no number of anything."""
-    text = request.query_params.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise NotFound(f"{name}={text!r} is no number. Use that of one there is.")
-    return int(text)
-
-
 def _width(request: Request) -> int:
     """How wide a chart is to be: in steps, so that pages share what is drawn."""
-    asked = min(_number(request, "width"), WIDE) if "width" in request.query_params else WIDE
+    asked = min(number(request, "width"), WIDE) if "width" in request.query_params else WIDE
     return max(asked // 20 * 20, NARROW)
 
 
@@ -178,6 +157,5 @@ ROUTES = (
     Route("/api/play/train", train, methods=["POST"]),
     Route("/api/play/cancel", cancel, methods=["POST"]),
     Route("/api/play/python", as_python, methods=["POST"]),
-    Route("/api/play/settings", settings, methods=["GET"]),
     Route("/api/play/chart", chart, methods=["GET"]),
 )

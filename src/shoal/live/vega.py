@@ -20,23 +20,23 @@ PROGRAM = "import sys, vl_convert; sys.stdout.buffer.write(vl_convert.javascript
 _turn = threading.Lock()
 
 
-def library() -> bytes:
+def bundle() -> bytes:
     """A script that defines ``vegaEmbed``; whoever asks while it is made waits for it.
 
     Raises:
         OSError: it cannot be made.
     """
     with _turn:
-        return _library()
+        return _bundle()
 
 
 def begin() -> None:
     """Have it made, so that it is there when a page asks."""
-    threading.Thread(target=library, name="shoal-vega", daemon=True).start()
+    threading.Thread(target=bundle, name="shoal-vega", daemon=True).start()
 
 
 @cache
-def _library() -> bytes:
+def _bundle() -> bytes:
     place = _place()
     with suppress(OSError):
         return place.read_bytes()

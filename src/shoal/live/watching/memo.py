@@ -41,16 +41,22 @@ class Memo:
     def get(self, key: Hashable, compute: Callable[[], tuple[int, T]]) -> T:
         """What was computed before, if it is new enough; of several who ask at once, one computes.
 
+        The others are given what there was, so that a dear answer does not keep every thread of the server waiting.
+
         Args:
             compute: gives how new what it read was, and the answer: it may have read what is kept itself.
         """
         kept = self._entry(key)
-        with kept.turn:
+        if not kept.turn.acquire(blocking=kept.version is None):
+            return cast(T, kept.value)
+        try:
             if kept.version != self._version() and self._clock() >= kept.until:
                 before = self._spent()
                 kept.version, kept.value = compute()
                 kept.until = self._clock() + max(0.8 * self._pace(), (self._spent() - before) / SHARE)
             return cast(T, kept.value)
+        finally:
+            kept.turn.release()
 
     def _entry(self, key: Hashable) -> "_Kept":
         with self._turn:
