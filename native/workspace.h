@@ -151,6 +151,11 @@ class Workspace {
   Buffer lanes_, factors_;
 };
 
+template <typename T>
+T Workspace::tiles(const Place& place, const Pass& pass) const {
+  return {image(place, pass, 0).data, place.floats, pass.group.count};
+}
+
 template <typename Visit>
 void Batch::each_stretch(const Piece& piece, const Visit& visit) const {
   const Layer& layer = layout_.network.layers()[piece.layer];
