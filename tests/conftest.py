@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for all tests: a property is never refuted by a slow machine; commands are called as typed."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
+from fakes import STUDY_FILE
 from shoal.cli import run_command
 from shoal.store import Store
+from tiny_files import OTHER, TINY
 
 settings.register_profile("shoal", deadline=None)
 settings.load_profile("shoal")
@@ -24,10 +28,31 @@ def shell(capsys):
 
 
 @pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Every command runs in a folder of its own, without the network and without anybody's data."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOAL_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("SHOAL_DATA", raising=False)
+    (tmp_path / "mine.py").write_text(STUDY_FILE)
+    return tmp_path
+
+
+@pytest.fixture
 def trained(shell):
     """The same, after the study in mine.py was trained."""
     assert shell("run mine.py --engine reference")[0] == 0
     return shell
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own, no data from outside, no network but the one a test opens."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("SHOAL_DATA", raising=False)
+    monkeypatch.delenv("SHOAL_OFFLINE", raising=False)
+    monkeypatch.setattr("shoal.data.sources.OFFICIAL", {"tiny": TINY, "other": OTHER})
 
 
 @pytest.fixture

@@ -18,6 +18,21 @@ from shoal.study import Config, Grid, Run, Study
 
 MODEL = softmax_regression(classes=2, input_shape=(1, 2, 2))
 
+STUDY_FILE = """
+import numpy as np
+from shoal import Config, Grid, SGD, Study, from_arrays, softmax_regression
+
+mine = from_arrays(np.zeros((14, 2, 2), np.uint8), np.arange(14) % 2, ["a", "b"], name="mine")
+
+def config(lr):
+    model = softmax_regression(classes=2, input_shape=(1, 2, 2))
+    return Config(data="mine", model=model, optimizer=SGD(lr=lr), epochs=2)
+
+study = Study("rates", config, Grid(lr=[0.1, 0.5]), seeds=range(2))
+again = study
+"""
+"""What somebody writes who has fourteen images and one question."""
+
 
 def tiny_config(lr: float = 0.1, epochs: int = 3, data: str = "dots") -> Config:
     return Config(data=data, model=MODEL, optimizer=SGD(lr=lr, momentum=0.5), epochs=epochs, batch_size=4)

@@ -15,6 +15,7 @@ from shoal.analysis.curves import Curves
 from shoal.data import Dataset, Split
 from shoal.engines import scaling, steps_per_epoch
 from shoal.probes import gradients
+from shoal.studies import find
 from shoal.study import Config, Study
 
 CLASSES = 10
@@ -140,3 +141,13 @@ class Imagined:
         if key not in self.probes:
             self.probes[key] = compute()
         return self.probes[key]
+
+
+def of(identity, *, label="a", **shape):
+    """Curves of the first config of a section."""
+    return curves(find(identity).study.points[0].config, label=label, **shape)
+
+
+def shifted(found, metric, by):
+    """The same curves with a metric changed by an amount, the same for every seed."""
+    return replace(found, **{metric: getattr(found, metric) + by})

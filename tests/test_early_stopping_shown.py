@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakes import FakeEngine, dots
+from fakes import STUDY_FILE, FakeEngine, dots
 from imagined import curves, dataset
 from shoal.analysis import measures
 from shoal.analysis.curves import CURVES, Curves
@@ -29,7 +29,6 @@ from shoal.study import Config, Run
 from shoal.terminal import standing
 from shoal.training import ClipNorm, ClipValue, EarlyStopping
 from test_early_stopping_stored import study
-from test_studyfile import GOOD
 
 DOTS = {"dots": dots()}
 CONFIG = Config(data="fashion-mnist", model=mlp(8), optimizer=SGD(lr=0.1), epochs=8)
@@ -200,7 +199,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study whose runs end after epoch 2 of 9, since nothing is an improvement of ten nats."""
     monkeypatch.chdir(tmp_path)
     stopping = "epochs=9, early_stopping=EarlyStopping(1, min_delta=10.0)"
-    text = GOOD.replace("import Config,", "import Config, EarlyStopping,").replace("epochs=2", stopping)
+    text = STUDY_FILE.replace("import Config,", "import Config, EarlyStopping,").replace("epochs=2", stopping)
     (tmp_path / "mine.py").write_text(text)
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fakes import STUDY_FILE
 from shoal.cli.serve import warn_of
-from test_studyfile import GOOD
 
 serving = sys.modules["shoal.cli.serve"]
 """The module; `shoal.cli.serve` is the command."""
@@ -23,7 +23,7 @@ serving = sys.modules["shoal.cli.serve"]
 @pytest.fixture
 def typed(tmp_path):
     """A command line that begins in a folder of its own with mine.py, offline; it is ended with the test."""
-    (tmp_path / "mine.py").write_text(GOOD)
+    (tmp_path / "mine.py").write_text(STUDY_FILE)
     quiet = {"SHOAL_OFFLINE": "1", "SHOAL_DATA": ""}
     with contextlib.ExitStack() as stack:
 

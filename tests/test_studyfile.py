@@ -7,22 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes import STUDY_FILE
 from shoal.errors import StudyError
 from shoal.studyfile import read
-
-GOOD = """
-import numpy as np
-from shoal import Config, Grid, SGD, Study, from_arrays, softmax_regression
-
-mine = from_arrays(np.zeros((14, 2, 2), np.uint8), np.arange(14) % 2, ["a", "b"], name="mine")
-
-def config(lr):
-    model = softmax_regression(classes=2, input_shape=(1, 2, 2))
-    return Config(data="mine", model=model, optimizer=SGD(lr=lr), epochs=2)
-
-study = Study("rates", config, Grid(lr=[0.1, 0.5]), seeds=range(2))
-again = study
-"""
 
 
 @pytest.fixture
@@ -36,7 +23,7 @@ def write(tmp_path):
 
 
 def test_a_file_gives_its_studies_and_its_data(write):
-    file = read(write(GOOD))
+    file = read(write(STUDY_FILE))
     assert [study.name for study in file.studies] == ["rates"]
     assert file.data["mine"].name.startswith("mine-")
     assert file.data[file.data["mine"].name] is file.data["mine"]
@@ -50,11 +37,11 @@ def test_a_file_gives_its_studies_and_its_data(write):
         ("x = 1\nimport no_such_thing_at_all\n", r"mine\.py:2: ModuleNotFoundError"),
         ("raise SystemExit(3)\n", r"mine\.py:1: SystemExit: 3"),
         ("def f():\n    raise ValueError('no')\n\nf()\n", r"mine\.py:2: ValueError: no"),
-        (GOOD.replace("lr=lr", "lr=-lr"), r"mine\.py:9: SGD\(lr=-0\.1\): Expected `float` >= 1e-30"),
-        (GOOD.replace("Grid(lr", "Grid(rate"), r"mine\.py:11: rates: the grid names rate"),
+        (STUDY_FILE.replace("lr=lr", "lr=-lr"), r"mine\.py:9: SGD\(lr=-0\.1\): Expected `float` >= 1e-30"),
+        (STUDY_FILE.replace("Grid(lr", "Grid(rate"), r"mine\.py:11: rates: the grid names rate"),
         ("x = 1\n", r"mine\.py defines no study\. Put `study = Study"),
         ("", r"mine\.py defines no study"),
-        (GOOD + "third = Study('rates', config, Grid(lr=[1.0]))\n", r"two studies of one name"),
+        (STUDY_FILE + "third = Study('rates', config, Grid(lr=[1.0]))\n", r"two studies of one name"),
         (b"\xff\xfe\x00", r"mine\.py"),
         (b"x = 1\x00", r"mine\.py"),
         ("(" * 3000, r"mine\.py"),
@@ -75,7 +62,7 @@ def test_a_file_is_a_module_while_it_runs(write):
     """Dataclasses look their module up when annotations are text."""
     text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n"
     before = set(sys.modules)
-    assert len(read(write(text + GOOD)).studies) == 1
+    assert len(read(write(text + STUDY_FILE)).studies) == 1
     assert not [name for name in set(sys.modules) - before if "mine" in name]
 
 
@@ -84,7 +71,7 @@ def test_a_file_imports_what_lies_beside_it(write, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rates_beside", None)
     del sys.modules["rates_beside"]  # and after the test it is gone again
     before = list(sys.path)
-    text = "from rates_beside import RATES\n" + GOOD.replace("[0.1, 0.5]", "RATES")
+    text = "from rates_beside import RATES\n" + STUDY_FILE.replace("[0.1, 0.5]", "RATES")
     assert len(read(write(text)).studies[0].points) == 2
     assert sys.path == before
     with pytest.raises(StudyError, match="ZeroDivisionError"):
@@ -106,9 +93,9 @@ lenient = settings(max_examples=80, deadline=None, suppress_health_check=[Health
 
 
 @lenient
-@given(st.integers(0, len(GOOD) - 1), st.integers(0, 12), st.text("():=.,'\"[]\n #019abclr-", max_size=4))
+@given(st.integers(0, len(STUDY_FILE) - 1), st.integers(0, 12), st.text("():=.,'\"[]\n #019abclr-", max_size=4))
 def test_a_damaged_file_is_a_study_error_or_a_study(write, at, cut, put):
-    damaged(write, (GOOD[:at] + put + GOOD[at + cut :]).encode())
+    damaged(write, (STUDY_FILE[:at] + put + STUDY_FILE[at + cut :]).encode())
 
 
 @lenient
@@ -128,7 +115,7 @@ def damaged(write, content: bytes):
 
 def test_a_file_that_would_train_while_it_is_read_is_refused(write, tmp_path):
     """`shoal plan` must not train, whatever the file does at its top level."""
-    file = write(GOOD + "\nfrom shoal import run\nrun(study)\n")
+    file = write(STUDY_FILE + "\nfrom shoal import run\nrun(study)\n")
     with pytest.raises(StudyError, match=r"run\(\.\.\.\) would train.*__main__"):
         read(file)
     assert not (tmp_path / "shoal.db").exists()

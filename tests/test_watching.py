@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 from rich.console import Console
 
-from fakes import FakeEngine, dots, tiny_config, tiny_study
+from fakes import STUDY_FILE, FakeEngine, dots, tiny_config, tiny_study
 from shoal.cli import watching
 from shoal.cli.options import Setting
 from shoal.cli.watching import Following
@@ -19,7 +19,6 @@ from shoal.store import Store
 from shoal.study import Grid, Study
 from shoal.terminal import picture
 from shoal.training import EarlyStopping
-from test_studyfile import GOOD
 
 DATA = {"dots": dots()}
 
@@ -276,7 +275,7 @@ def test_as_json_it_is_one_object_of_now(shell):
 
 
 def test_a_study_goes_by_its_name_or_its_file(shell, folder):
-    (folder / "mine.py").write_text(GOOD)
+    (folder / "mine.py").write_text(STUDY_FILE)
     trained(tiny_study("rates"), tiny_study("other", seeds=[3]))
     for name in ("rates", "mine.py"):
         answer = json.loads(shell(f"watch {name} --json")[1])
