@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: three rooms as tabs, entered when they are first opened, told of every event from then on. A room that
-// fails says so in its own place and leaves the others alone.
+// The page: three rooms as tabs, entered when they are first opened, told of every event from then on, and of what the
+// address asks of them. A room that fails says so in its own place and leaves the others alone.
 
 import * as api from "./api.js";
 import * as chart from "./chart.js";
@@ -25,8 +25,20 @@ function say(text) {
   dom.put(document.getElementById("said"), text);
 }
 
-function show(name) {
-  if (name === open) return;
+/** The room that the address names, and what it asks of it: "#draw?data=mnist" is `{ name: "draw", given: { data } }`. */
+function address() {
+  const [, name, query] = location.hash.match(/^#([^?]*)\??(.*)/) ?? [];
+  if (ROOMS.includes(name)) return { name, given: Object.fromEntries(new URLSearchParams(query)) };
+  return { name: (name && open) || ROOMS[0], given: {} }; // another anchor is no reason to leave a room
+}
+
+function show() {
+  const { name, given } = address();
+  if (name !== open) turn(name);
+  tell(name, (room) => room.show(given));
+}
+
+function turn(name) {
   if (open) tell(open, (room) => room.hide());
   open = name;
   for (const each of ROOMS) {
@@ -37,7 +49,6 @@ function show(name) {
   document.title = `${tab(name).textContent} · Shoal`;
   scrollTo(0, 0);
   if (!rooms.has(name)) rooms.set(name, entered(name));
-  tell(name, (room) => room.show());
 }
 
 async function entered(name) {
@@ -81,7 +92,7 @@ function failed(name, error) {
   const again = () => {
     stranded.delete(name);
     rooms.set(name, entered(name));
-    tell(name, (room) => (name === open ? room.show() : room.hide()));
+    tell(name, (room) => (name === open ? room.show(address().given) : room.hide()));
   };
   if (error.name === "Unreachable") stranded.set(name, again);
   const words = dom.h("p", {}, `${tab(name).textContent} cannot go on. ${error.message}`);
@@ -121,15 +132,13 @@ function walk(event) {
   tab(ROOMS[next[event.key]]).focus();
 }
 
-/** The room of the address: the first one if it names none, the open one if it names something else. */
-const asked = () => ROOMS.find((name) => location.hash === `#${name}`) ?? ((location.hash && open) || ROOMS[0]);
-addEventListener("hashchange", () => show(asked()));
+addEventListener("hashchange", show);
 document.querySelector("[role=tablist]").addEventListener("keydown", walk);
 document.getElementById("skip").addEventListener("click", (event) => {
   event.preventDefault();
   place(open).focus();
 });
-show(asked());
+show();
 
 let before = Promise.resolve(); // messages are heard one after the other, also while the state is being read
 follow({
