@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every route there is, walked: a new one cannot be forgotten. Strangers, hostile names, paths that climb, scripts in
-names: nothing is let in, nothing is read that is not the page's, nothing comes back but JSON."""
+"""Every route there is, walked: a new one cannot be forgotten. Strangers, hostile names of the page, scripts in names:
+nothing is let in, and what comes back of a name is JSON. (`test_live_origins.py` has who else may ask, and
+`test_live_paths.py` ways out of a folder.)"""
 
 import itertools
 import json
-import random
 import threading
 from urllib.parse import quote, urlencode
 
@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from fakes import FakeEngine, dots
+from script_payloads import PAYLOADS
 from shoal.data import from_arrays
 from shoal.errors import UsageError
 from shoal.live import app
 from shoal.live.answers import HEADERS, KINDS
 from shoal.live.app import NotFound, answer, application, body
+from shoal.live.asks_fields import FIELDS
 from shoal.live.guard import Door
 from shoal.live.lab import Lab
 from shoal.models import softmax_regression
@@ -38,37 +40,21 @@ HOSTILE = (
     *("127.0.0.1:7117.evil.example", "localhost.evil.example:7117", "127.0.0.1:7117@evil.example"),
     *("0.0.0.0:7117", "[::]:7117", "127.0.0.1:7117, evil"),
 )
-SCRIPTS = [
-    wrapping.format(script)
-    for wrapping in ("{}", '"{}', "'>{}", "</script>{}", "--> {}", "]]>{}", "\\u003c{}", "`${{{}}}`")
-    for script in (
-        "<script>alert(1)</script>",
-        "<img src=x onerror=alert(1)>",
-        "<svg/onload=alert(1)>",
-        "<a href=javascript:alert(1)>x</a>",
-        "<iframe srcdoc='<script>alert(1)</script>'>",
-        "{{constructor.constructor('alert(1)')()}}",
-        "<style>@import'//evil.example'</style>",
-        "<math><mtext><script>alert(1)</script>",
-        "\u2028alert(1)//",
-        "<!--<script>",
-    )
-]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Eighty runs on data whose name and classes are scripts, of studies whose labels are."""
     images = dots().train
-    data = {"fashion-mnist": dots("dots"), "mnist": from_arrays(images.images, images.labels, SCRIPTS, name="scripts")}
+    data = {"fashion-mnist": dots("dots"), "mnist": from_arrays(images.images, images.labels, PAYLOADS, name="scripts")}
     store = tmp_path_factory.mktemp("lab") / "shoal.db"
     model = softmax_regression(classes=2, input_shape=(1, 2, 2))
 
     def config(script):
-        name = f"{script} of {SCRIPTS.index(script)}"
+        name = f"{script} of {PAYLOADS.index(script)}"
         return Config(data=name, model=model, optimizer=SGD(lr=0.1), epochs=1, batch_size=4)
 
-    study = Study("scripts", config, Grid(script=SCRIPTS), seeds=range(1), label=lambda script: script)
+    study = Study("scripts", config, Grid(script=PAYLOADS), seeds=range(1), label=lambda script: script)
     named = {point.config.data: dots(point.config.data) for point in study.points}
     with Store.open(store, write=True) as writer:
         train(Demand.of([on_data(study, named)]), FakeEngine(), named, writer)
@@ -81,8 +67,10 @@ def visitor(lab):
     return Visitor(application(lab, DOOR), DOOR)
 
 
-def path_of(route, name="style.css"):
-    return route.path.replace("{name}", name)
+def path_of(route):
+    path = route.path.replace("{name}", "style.css")
+    assert "{" not in path, "say here what stands in its place"
+    return path
 
 
 def test_every_room_has_routes():
@@ -103,7 +91,13 @@ def test_no_route_is_open_to_whoever_has_no_key(visitor):
     assert {found.status for found in visitor.all(asked)} == {403}
 
 
-def test_no_route_is_open_under_another_name(visitor):
+def test_the_table_is_all_that_is_served(visitor):
+    """What the guard lets through, and what the app would answer, are the routes that are walked here."""
+    for served in (visitor.app.routes, visitor.app.app.routes):
+        assert [(route.path, route.methods) for route in served] == [(route.path, route.methods) for route in ROUTES]
+
+
+def test_no_route_is_open_under_another_name(visitor, proved):
     """12 hostile Host values × 7 methods × every route, by somebody who has every key."""
     key = {**visitor.usual, "authorization": f"Bearer {DOOR.token}", "content-type": "application/json"}
     cases = list(itertools.product(HOSTILE, METHODS, ROUTES))
@@ -111,6 +105,7 @@ def test_no_route_is_open_under_another_name(visitor):
     assert (len(HOSTILE), len(cases)) == (12, 12 * 7 * len(ROUTES))
     assert {found.status for found in answers} == {400, 421}
     assert all(b"<html" not in found.body and DOOR.token.encode() not in found.body for found in answers)
+    proved(f"{len(cases):,} requests under 12 hostile names, by 7 methods to {len(ROUTES)} routes, are refused")
 
 
 def test_other_methods_find_no_route(visitor):
@@ -142,58 +137,39 @@ def test_what_is_asked_is_json_of_the_kind_that_the_route_knows(visitor, path, s
     assert path in found.json["error"]
 
 
-# ---- paths that climb ---------------------------------------------------------------------------------
-
-
-def climbing(count):
-    """So many ways to leave a folder, the same ones every time."""
-    draw = random.Random(7117)
-    ups = ("../", "..%2f", "%2e%2e/", "..\\", "%2e%2e%2f", "..;/", "....//", "%252e%252e%252f", "/", "%00", "./", "~/")
-    goals = ("etc/passwd", "guard.py", "lab.py", "shoal.db", "style.css", "index.html", ".git/config")
-    ends = ("", "%00.css", "?", "/", ".", "%20", "::$DATA", "%0a", "/.", "#x")
-    found = set()
-    while len(found) < count:
-        climb = "".join(draw.choices(ups, k=draw.randint(1, 6)))
-        found.add(climb + draw.choice(goals) + draw.choice(ends))
-    return sorted(found)
-
-
-def test_no_path_that_climbs_arrives_anywhere(visitor):
-    """2,000 strings, in the place of a file's name and of every id that a route may look up."""
-    strings = climbing(2000)
-    ids = ("study", "run", "model", "data", "training", "metric", "by", "setting", "seed")
-    asked = [("GET", f"/static/{string}", visitor.usual) for string in strings]
-    for number, string in enumerate(strings):
-        route = READS[number % len(READS)]
-        asked.append(("GET", f"{route.path}?{urlencode(dict.fromkeys(ids, string))}", visitor.usual))
-    answers = visitor.all(asked)
-    climbed, looked_up = answers[:2000], answers[2000:]
-    assert {found.status for found in climbed} <= {400, 403, 404}
-    assert {found.status for found in looked_up} <= {200, 400, 404}
-    for found in answers:
-        assert found["content-type"] == "application/json"
-        for line in (b"root:x:", b"SPDX", b"[core]", b"SQLite format", b"<!doctype"):
-            assert line not in found.body
-
-
 # ---- scripts in names ---------------------------------------------------------------------------------
 
 
 def test_eighty_scripts_come_back_as_json_and_nothing_else(visitor):
     """In every name that a user can choose: of data, classes, labels of a study's points, and whatever is asked for."""
-    assert len(set(SCRIPTS)) == 80
+    assert len(set(PAYLOADS)) == 80
     asked = [("GET", f"{route.path}?study=scripts&data={quote('mnist')}", visitor.usual) for route in READS]
     ids = ("study", "run", "model", "data", "training", "metric", "by", "x", "smooth", "<script>")
-    for route, script in itertools.product(READS, SCRIPTS):
+    for route, script in itertools.product(READS, PAYLOADS):
         asked.append(("GET", f"{route.path}?{urlencode(dict.fromkeys(ids, script))}", visitor.usual))
     answers = visitor.all(asked)
-    answers += [visitor.get(f"/static/{quote(script, safe='')}") for script in SCRIPTS]
+    answers += [visitor.get(f"/static/{quote(script, safe='')}") for script in PAYLOADS]
     for found in answers:
         assert (found["content-type"], found["x-content-type-options"]) == ("application/json", "nosniff")
         assert found.status < 500
         json.loads(found.body)
     told = json.dumps([found.json for found in answers])
-    assert sum(json.dumps(script)[1:-1] in told for script in SCRIPTS) == 80, "they do come back"
+    assert sum(json.dumps(script)[1:-1] in told for script in PAYLOADS) == 80, "they do come back"
+
+
+def test_a_script_is_nothing_to_choose_in_play(visitor):
+    """In every field of Play that is a word, asked to be trained and asked for as Python."""
+    words = [field.name for field in FIELDS if field.kind == "choice"]
+    assert {"data", "model.kind", "optimizer.kind", "init", "loss"} <= set(words)
+    headers = {**visitor.usual, "origin": OWN, "content-type": "application/json"}
+    asked = []
+    for word, script, what in itertools.product(words, PAYLOADS, ("train", "python")):
+        group, _, name = word.rpartition(".")
+        setting = {group: {name: script}} if group else {name: script}
+        asked.append(("POST", f"/api/play/{what}", headers, json.dumps({"settings": [setting]}).encode()))
+    for found in visitor.all(asked):
+        assert (found.status, found["content-type"]) == (400, "application/json")
+        assert "Use one of" in found.json["error"]
 
 
 # ---- state, and what rooms answer with ----------------------------------------------------------------
@@ -203,7 +179,7 @@ def test_the_state_names_the_store_by_its_file_alone(visitor, lab):
     told = visitor.get("/api/state").json
     assert (told["store"], told["boot"], told["engine"]) == ("shoal.db", lab.boot, {"name": "fake"})
     assert told["data"][0]["shape"] == [1, 2, 2]
-    assert told["data"][1]["classes"] == SCRIPTS
+    assert told["data"][1]["classes"] == list(PAYLOADS)
     assert str(lab.store_path.parent) not in json.dumps(told)
 
 

@@ -4,9 +4,11 @@
 import asyncio
 import contextlib
 import http.client
+import itertools
 import logging
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +21,7 @@ from shoal.live import sockets
 from shoal.live.answers import HEADERS
 from shoal.live.guard import Door, Guard
 from shoal.live.sockets import PromptProtocol, Serving, listen
+from test_live_routes import HOSTILE, METHODS
 
 TICKS = 8
 
@@ -178,6 +181,40 @@ def test_there_is_room_for_so_many_and_no_more(serving, monkeypatch):
         until_closed(line)
 
 
+def test_five_hundred_slow_lines_are_cut_in_time_while_the_page_stays_quick(serving, proved):
+    """Each sends a byte now and then, and never a whole request, nor leaves by itself."""
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(call(serving)) for _ in range(500)]
+        began, waits = time.monotonic(), []
+        beginnings = [make(serving) for make in DRIPPED.values()]
+        for number, line in enumerate(lines):
+            line.settimeout(0)
+            line.sendall(beginnings[number % 3])
+        while lines:
+            asked = time.monotonic()
+            assert get(serving)[0] == 200
+            waits.append(time.monotonic() - asked)
+            lines = [line for line in lines if still_open(line)]
+            assert time.monotonic() - began < 5, f"{len(lines)} slow lines are still open"
+        ended = time.monotonic() - began
+    assert max(waits) < 2
+    assert PromptProtocol.seconds < 5, "what is served has more patience than these"
+    proved(f"500 slow lines with {Hasty.seconds} s each are cut within {ended:.1f} s, the page answers meanwhile")
+
+
+def still_open(line):
+    """Sends one byte more of a request, and sees whether anybody is there."""
+    try:
+        line.send(b"x")
+        while line.recv(65536):
+            pass
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
+
+
 # ---- what is said -------------------------------------------------------------------------------------
 
 
@@ -223,6 +260,16 @@ def test_the_address_opens_the_page(serving):
         assert (found.status, found.headers["location"]) == (303, "/")
         line.request("GET", "/", headers={"Cookie": found.headers["set-cookie"].partition(";")[0]})
         assert line.getresponse().status == 200
+
+
+def test_a_hostile_name_gets_nothing_over_the_line(serving):
+    """Whichever of them the guard sees, and whichever the server itself turns away."""
+    port = str(serving.door.port)
+    for name, method in itertools.product(HOSTILE, METHODS):
+        asked = head(serving, method).replace(f"Host: 127.0.0.1:{port}".encode(), b"Host: %b", 1)
+        with call(serving) as line:
+            line.sendall(asked % name.replace("7117", port).encode())
+            assert until_closed(line).split(b" ")[1] in (b"400", b"421"), (name, method)
 
 
 # ---- where it listens ---------------------------------------------------------------------------------

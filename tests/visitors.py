@@ -4,7 +4,7 @@ nothing made right on the way, as an HTTP client would."""
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -52,15 +52,15 @@ class Visitor:
         """One request whose body comes in parts; headers as given and none besides."""
         return asyncio.run(self._ask(method, path, headers, parts))
 
-    def all(self, requests: Iterable[tuple[str, str, Headers]]) -> list[Answer]:
-        """Many requests without a body, one after the other."""
+    def all(self, requests: Iterable[tuple[Any, ...]]) -> list[Answer]:
+        """Many requests, one after the other, each as `ask` takes it."""
 
         async def every() -> list[Answer]:
-            return [await self._ask(*request, ()) for request in requests]
+            return [await self._ask(method, path, headers, parts) for method, path, headers, *parts in requests]
 
         return asyncio.run(every())
 
-    async def _ask(self, method: str, path: str, headers: Headers, parts: tuple[bytes, ...]) -> Answer:
+    async def _ask(self, method: str, path: str, headers: Headers, parts: Sequence[bytes]) -> Answer:
         pairs = headers.items() if isinstance(headers, Mapping) else headers
         raw, _, query = path.partition("?")
         scope = {
@@ -99,7 +99,7 @@ class Visitor:
         return Answer(got[0]["status"], [(key.decode(), value.decode()) for key, value in got[0]["headers"]], body)
 
 
-def _parts(parts: tuple[bytes, ...]) -> list[dict[str, Any]]:
+def _parts(parts: Sequence[bytes]) -> list[dict[str, Any]]:
     every = parts or (b"",)
     return [
         {"type": "http.request", "body": part, "more_body": number < len(every)} for number, part in enumerate(every, 1)
