@@ -182,7 +182,7 @@ def test_a_newer_store_is_refused(store):
     db.commit()
     db.close()
     for write in (False, True):
-        with pytest.raises(StoreTooNew, match=r"schema 99; this one knows 4\). Update Shoal"):
+        with pytest.raises(StoreTooNew, match=r"schema 99; this one knows 5\). Update Shoal"):
             Store.open(store.path, write=write)
 
 

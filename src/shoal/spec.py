@@ -35,7 +35,8 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             except msgspec.ValidationError as reason:
                 what = f"{type(self).__name__}({field.name}={_shown(value)})"
                 raise self.error(f"{what}: {_misfit(field.type, value) or reason}") from None
-            msgspec.structs.force_setattr(self, field.name, checked)
+            # Left out of the hash is only the very object of a default: so a default written out is that object.
+            msgspec.structs.force_setattr(self, field.name, field.default if checked == field.default else checked)
         self.check()
 
     def check(self) -> None:
@@ -43,7 +44,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     def identity(self) -> dict[str, Any]:
         """The content that makes two specs the same, as plain data: everything but display names."""
-        return _without_names(msgspec.to_builtins(self))  # type: ignore[no-any-return]
+        return without_names(msgspec.to_builtins(self))  # type: ignore[no-any-return]
 
     @property
     def hash(self) -> str:
@@ -107,9 +108,10 @@ def _shown(value: object) -> str:
     return value.__name__ if inspect.isclass(value) or inspect.isfunction(value) else repr(value)
 
 
-def _without_names(content: Any) -> Any:
+def without_names(content: Any) -> Any:
+    """Plain data without what only people read: every ``name``, at any depth."""
     if isinstance(content, dict):
-        return {key: _without_names(value) for key, value in content.items() if key != "name"}
+        return {key: without_names(value) for key, value in content.items() if key != "name"}
     if isinstance(content, list | tuple):
-        return [_without_names(value) for value in content]
+        return [without_names(value) for value in content]
     return content

@@ -23,8 +23,6 @@ from shoal.training import Clipping, EarlyStopping
 
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
-PLAIN_LOSS = CrossEntropy()
-
 DEFINING: ContextVar[bool] = ContextVar("DEFINING", default=False)
 """Whether a file is being read for its studies: it defines them then, and nothing is trained."""
 
@@ -57,14 +55,9 @@ class Config(Spec, frozen=True, kw_only=True):
     schedule: Schedule = Constant()
     standardize: bool = False
     holdout: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
-    loss: CrossEntropy = PLAIN_LOSS
+    loss: CrossEntropy = CrossEntropy()
     gradient_clipping: Clipping | None = None
     early_stopping: EarlyStopping | None = None
-
-    def check(self) -> None:
-        """The default loss, said or not, is the same config: it is left out of the hash only as this one object."""
-        if self.loss == PLAIN_LOSS:
-            msgspec.structs.force_setattr(self, "loss", PLAIN_LOSS)
 
     @property
     def trajectory(self) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shoal.errors import StoreError, StoreTooNew
+from shoal.store import renaming
 
 
 def _begin(db: sqlite3.Connection) -> None:
@@ -107,7 +108,13 @@ def _index_numbers(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_begin, _keep_correct, _keep_studies, _index_numbers)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _begin,
+    _keep_correct,
+    _keep_studies,
+    _index_numbers,
+    renaming.rename,
+)
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -127,7 +134,8 @@ def open_writer(path: Path) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; to an empty store in memory if the file is not there, or only just made.
 
-    To it a file of an older Shoal has all tables too: those that it lacks are there, and empty.
+    To it a file of an older Shoal has all tables too: those that it lacks are there, and empty. Its runs go by the
+    names that they have now.
     """
     if not path.exists():
         return _empty()
@@ -138,7 +146,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     try:
         if number := version(db):
             if number < len(MIGRATIONS):
-                _imagine_later_tables(db)
+                _imagine_later(db)
             return db
     except BaseException:
         db.close()
@@ -147,14 +155,18 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return _empty()
 
 
-def _imagine_later_tables(db: sqlite3.Connection) -> None:
-    """Make the tables that later migrations brought beside the file, for this connection only."""
+def _imagine_later(db: sqlite3.Connection) -> None:
+    """Make what later migrations brought beside the file, for this connection only: tables, and runs' names."""
     db.execute("PRAGMA temp_store = MEMORY")
     there = _tables(db)
     with contextlib.closing(_empty()) as complete:
         for name, definition in _tables(complete).items():
             if name not in there:
                 db.execute(definition.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+            elif name in renaming.TABLES:
+                db.execute(definition.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))  # and hides the file's own
+                db.execute(f"INSERT INTO temp.{name} SELECT * FROM main.{name}")
+    renaming.rename(db)
 
 
 def _empty() -> sqlite3.Connection:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Annotated, ClassVar, NamedTuple
 
-import msgspec
 from msgspec import Meta
 
 from shoal.errors import ModelError, UsageError
-from shoal.spec import Spec, fields
+from shoal.spec import Spec
 
 Shape = tuple[int, ...]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -39,13 +38,6 @@ class LayerSpec(Spec, frozen=True, tag=True):
     """What all layers share: a shape out for a shape in, tensors, and a count of operations."""
 
     error: ClassVar[type[UsageError]] = ModelError
-
-    def __post_init__(self) -> None:
-        """A default written out is the default itself: it is left out of the hash only as this one object."""
-        super().__post_init__()
-        for field in fields(type(self)):
-            if getattr(self, field.name) == field.default:
-                msgspec.structs.force_setattr(self, field.name, field.default)
 
     def output_shape(self, shape: Shape, where: str) -> Shape:
         """The shape of one example after this layer; raises `ModelError` naming ``where`` if it does not fit."""
