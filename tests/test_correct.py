@@ -149,7 +149,7 @@ def test_an_old_store_is_read_as_it_is(old, monkeypatch, writable):
 def test_an_old_store_is_brought_up_to_date_by_a_writer_beside_a_reader(old):
     with Store.open(old) as reader:
         with Store.open(old, write=True) as writer:
-            assert schema.version(writer._db) == len(schema.MIGRATIONS) == 4
+            assert schema.version(writer._db) == len(schema.MIGRATIONS) == 5
             assert {stored.status for stored in writer.runs()} == {"finished"}
             assert kept(writer) == set()
             results = StoredResults(writer, tiny_study(), DATA, FakeEngine())
