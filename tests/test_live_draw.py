@@ -11,6 +11,7 @@ from shoal.data import sketches
 from shoal.engines import reference, scaling
 from shoal.engines.native import NativeEngine
 from shoal.live import app
+from shoal.live.draw import AT_HAND, Networks
 from shoal.live.draw_layers import MOST, layers
 from shoal.live.lab import Lab
 from shoal.models import Model, lenet, mlp, softmax_regression
@@ -61,8 +62,8 @@ def body(pixels: np.ndarray = DRAWING, **others: Any) -> dict[str, Any]:
     return sent | others
 
 
-def told(visitor: Visitor, data: str = "mnist") -> list[dict[str, Any]]:
-    return visitor.get(f"/api/draw/models?data={data}").json["models"]
+def told(visitor: Visitor, data: str = "mnist", first: int = 0) -> list[dict[str, Any]]:
+    return visitor.get(f"/api/draw/models?data={data}&first={first}").json["models"]
 
 
 def shown(picture: dict[str, Any]) -> np.ndarray:
@@ -87,6 +88,27 @@ def test_one_network_a_config_the_best_first(visitor, lab):
 def test_each_data_set_has_its_own(visitor):
     assert [one["seed"] for one in told(visitor, "fashion-mnist")] == [5]
     assert told(visitor, CLOTHES.name)[0]["model"] == told(visitor, "fashion-mnist")[0]["model"]
+
+
+def test_a_chosen_run_is_asked_first(visitor, lab):
+    usual = [one["model"] for one in told(visitor)]
+    (other,) = (row.id for row in lab.reader().table() if row.epochs == 3 and row.id not in usual and row.seed == 0)
+    chosen = told(visitor, first=other)
+    assert chosen[0]["model"] == other
+    assert (chosen[0]["title"], chosen[0]["seed"]) == (SOFTMAX.model.name, 0)
+    assert len(chosen) == len(usual), "it stands for its config, not beside it"
+    answers = visitor.post("/api/draw/name", body(first=other)).json["answers"]
+    assert [one["model"] for one in answers] == [one["model"] for one in chosen]
+    lost = next(row.id for row in lab.reader().table() if row.diverged_at is not None)
+    for none in (lost, 999, told(visitor, "fashion-mnist")[0]["model"]):
+        assert [one["model"] for one in told(visitor, first=none)] == usual
+
+
+def test_few_choices_are_remembered(lab):
+    networks = Networks(lab)
+    for first in range(50):
+        networks.known(DIGITS, first)
+    assert len(networks._found) == AT_HAND
 
 
 @pytest.mark.parametrize("data", ["", "letters", "../mnist"])
@@ -205,6 +227,8 @@ HOSTILE = [
     ({"data": 3}, "data"),
     ({"path": "/etc/passwd"}, "path"),
     ({"fill": 1}, "fill"),
+    ({"first": -1}, "first"),
+    ({"first": "1"}, "first"),
 ]
 
 

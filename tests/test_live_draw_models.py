@@ -66,6 +66,16 @@ def test_the_newest_weights_of_a_config():
     assert [one.id for one in known([*rows, row(4, 0.1, config=longer, epoch=3)], DIGITS)[0]] == [4]
 
 
+def test_a_chosen_run_stands_for_its_config_before_all_others():
+    same = msgspec.to_builtins(config(0.01))
+    rows = [row(id, accuracy=id / 100) for id in range(2, 20)]
+    rows += [row(1, 0.0, config=same), row(30, 0.99, config=same, epoch=3, seed=1)]
+    found, left_out = known(rows, DIGITS, first=1)
+    assert [one.id for one in found] == [1, *range(19, 8, -1)]
+    assert left_out == 7
+    assert known(rows, DIGITS, first=99) == known(rows, DIGITS)
+
+
 def test_who_never_trained_or_diverged_or_sees_other_images_is_not_asked():
     other = msgspec.to_builtins(tiny_config(data=DIGITS.name))
     rows = [row(1, 0.5, epoch=0), row(2, 0.5, diverged_at=3), row(3, 0.5, config=other)]

@@ -17,12 +17,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shoal.data import Dataset
-from shoal.live.app import NotFound, answer, body
+from shoal.live.app import NotFound, answer, body, number
 from shoal.live.draw_layers import layers
 from shoal.live.draw_models import Known, Weights, classes, known, label, probabilities
 from shoal.live.drawing import MOST, Step, decoded, prepared
 from shoal.live.lab import Lab
 
+AT_HAND = 8
+"""Readings of which networks there are that are kept: one for each data set, and for each run chosen from it."""
 Side = Annotated[int, Meta(ge=1, le=MOST)]
 
 
@@ -34,6 +36,7 @@ class Drawing(msgspec.Struct, forbid_unknown_fields=True):
         pixels: base64 of uint8 (height, width), 0 ground and 255 ink; of a picture its grey.
         picture: whether it is a picture instead of a drawing: its ground may be light.
         fill: for clothes, whether to fill what lines enclose.
+        first: the run whose network is asked before all others; 0 for none.
     """
 
     data: str
@@ -42,6 +45,7 @@ class Drawing(msgspec.Struct, forbid_unknown_fields=True):
     height: Side
     picture: bool = False
     fill: bool = False
+    first: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
 
 
 class Inside(Drawing, forbid_unknown_fields=True, kw_only=True):
@@ -56,29 +60,32 @@ class Networks:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._turn = threading.Lock()
-        self._found: dict[str, tuple[int, tuple[list[Known], int]]] = {}
+        self._found: dict[tuple[str, int], tuple[int, tuple[list[Known], int]]] = {}
         self.weights = Weights()
 
-    def known(self, dataset: Dataset, *, anew: bool = False) -> tuple[list[Known], int]:
+    def known(self, dataset: Dataset, first: int = 0, *, anew: bool = False) -> tuple[list[Known], int]:
         """What `known` says of the store, read again when something new was stored, or if that is asked for."""
+        key = dataset.name, first
         with self._turn:
             stored = self._lab.changed()
-            seen, found = self._found.get(dataset.name, (-1, ([], 0)))
+            seen, found = self._found.pop(key, (-1, ([], 0)))
             if anew or seen != stored:
-                found = known(self._lab.reader().table(), dataset)
-                self._found[dataset.name] = stored, found
+                found = known(self._lab.reader().table(), dataset, first)
+            self._found[key] = stored, found
+            for oldest in list(self._found)[:-AT_HAND]:
+                del self._found[oldest]
             return found
 
-    def one(self, number: int, dataset: Dataset) -> Known:
+    def one(self, run: int, dataset: Dataset) -> Known:
         """The network of a run, by the run's number.
 
         Raises:
             NotFound: the store has no such run, or on other data, or it never trained.
         """
-        found = self._lab.reader().run_of(number)
+        found = self._lab.reader().run_of(run)
         if not found or found.config.data != dataset.name or not found.epochs or found.diverged_at is not None:
-            raise NotFound(f"No network of run {number} names drawings for {dataset.name}. Choose another.")
-        return Known(number, found.config, found.seed, found.engine, found.epochs, found.validation_accuracy)
+            raise NotFound(f"No network of run {run} names drawings for {dataset.name}. Choose another.")
+        return Known(run, found.config, found.seed, found.engine, found.epochs, found.validation_accuracy)
 
 
 def networks(request: Request) -> Networks:
@@ -94,10 +101,10 @@ def networks(request: Request) -> Networks:
 
 
 def models(request: Request) -> Response:
-    """The networks that name a drawing for ``?data=``, the most accurate first."""
+    """The networks that name a drawing for ``?data=``: that of the run ``&first=``, then the most accurate."""
     lab: Lab = request.app.state.lab
-    asked = request.query_params.get("data", "")
-    found, left_out = networks(request).known(lab.dataset(asked), anew=True)
+    asked, first = request.query_params.get("data", ""), number(request, "first", 0)
+    found, left_out = networks(request).known(lab.dataset(asked), first, anew=True)
     return answer({"models": [_facts(one, asked) for one in found], "left_out": left_out})
 
 
@@ -108,7 +115,7 @@ def name(request: Request) -> Response:
     dataset = lab.dataset(drawing.data)
     steps = _steps(drawing, dataset)
     image, asked, answers = _image(steps, dataset), networks(request), []
-    for one in asked.known(dataset)[0]:
+    for one in asked.known(dataset, drawing.first)[0]:
         tensors = asked.weights.of(one, lab.reader())
         if tensors is not None:
             said = probabilities(one, tensors, image, dataset, lab.engine)

@@ -44,20 +44,25 @@ class Known:
         return Run(self.config, self.seed)
 
 
-def known(table: Iterable[RunRow], dataset: Dataset) -> tuple[list[Known], int]:
+def known(table: Iterable[RunRow], dataset: Dataset, first: int = 0) -> tuple[list[Known], int]:
     """The most accurate networks of a data set, the best first, and how many others there are.
 
-    Of each config it is the seed whose weights are newest: trained the longest, and of these the last one begun.
+    Of each config it is the seed whose weights are newest: trained the longest, and of these the last one begun. Only
+    the run ``first``, if there is such a one, stands for its config and before all others.
     """
     newest: dict[bytes, RunRow] = {}
     for row in table:
         if row.config["data"] == dataset.name and row.epoch and row.diverged_at is None:
             key = msgspec.json.encode([row.config | {"epochs": 0}, row.engine])
-            newest[key] = max(newest.get(key, row), row, key=lambda one: (one.epoch, one.id))
-    best = sorted(newest.values(), key=lambda row: (isnan(row.validation_accuracy), -row.validation_accuracy, row.id))
+            newest[key] = max(newest.get(key, row), row, key=lambda one: (one.id == first, one.epoch, one.id))
+    best = sorted(newest.values(), key=lambda row: (row.id != first, *_worse(row)))
     every = (_known(row) for row in best)
     found = list(islice((one for one in every if one.config.model.input_shape == dataset.image_shape), MOST))
     return found, len(best) - len(found)
+
+
+def _worse(row: RunRow) -> tuple[bool, float, int]:
+    return isnan(row.validation_accuracy), -row.validation_accuracy, row.id
 
 
 def _known(row: RunRow) -> Known:

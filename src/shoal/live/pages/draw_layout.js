@@ -9,8 +9,8 @@ const HOW = [
 ];
 
 /**
- * Fills `root` and gives its parts by name. `kinds` are [name, words] of the data sets to choose from, `on` what to
- * call: choose(name), undo(), clear(), thicken(), name(), look(), take(file).
+ * Fills `root` and gives its parts by name. `kinds` are the data sets to choose from, `on` what to call: choose(name),
+ * undo(), clear(), thicken(), name(), look().
  */
 export function layout(root, kinds, on) {
   const parts = {
@@ -28,7 +28,6 @@ export function layout(root, kinds, on) {
     select: h("select", { onchange: on.look }),
     layers: h("div", { class: "layers" }),
   };
-  parts.file.addEventListener("change", () => on.take(parts.file.files[0]));
   parts.sheet = h("div", { class: "sheet" }, parts.canvas, parts.invitation);
   parts.filling = h("div", { class: "field" }, h("label", {}, parts.fill, "Fill outlines"));
   parts.way = h("section", { hidden: true }, parts.origin, parts.steps);
@@ -56,9 +55,9 @@ function left(parts, kinds, on) {
 }
 
 function chooser(kinds, on) {
-  const radio = ([name, words]) => {
+  const radio = ({ name, many }) => {
     const input = h("input", { type: "radio", name: "draw-data", value: name, onchange: () => on.choose(name) });
-    return h("label", {}, input, words);
+    return h("label", {}, input, many);
   };
   return h("fieldset", { class: "field" }, h("legend", {}, "Draw"), h("div", { class: "kinds" }, kinds.map(radio)));
 }

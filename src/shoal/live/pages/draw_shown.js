@@ -22,8 +22,8 @@ export function accuracy(value) {
 }
 
 // The classes of an answer with their probabilities, the likeliest first; none where they are not numbers.
-function ranked({ classes, probabilities }) {
-  const all = classes.map((name, at) => ({ name, share: probabilities[at] }));
+function ranked({ model, classes, probabilities }) {
+  const all = classes.map((name, at) => ({ model, name, share: probabilities[at] }));
   return all.some(({ share }) => share === null) ? [] : all.sort((one, other) => other.share - one.share);
 }
 
@@ -38,14 +38,14 @@ export function most(answers) {
   return { who: count < answers.length ? `${count} of ${answers.length} networks say` : every, word, first: said[0] };
 }
 
-/** A place in the list: `element`, `know(model)`, and `say(answer)`, or `say(null)` while nothing is drawn. */
+/** A place in the list: `element`, `know(model, chosen)`, and `say(answer)`, or `say(null)` while nothing is drawn. */
 export function card() {
   const [title, about, word] = [h("h4", {}), h("p", { class: "hint" }), h("p", { class: "word" })];
   const [top, all] = [h("div", { class: "shares" }), h("div", { class: "shares" })];
   const more = h("details", {}, h("summary", {}, "All classes"), all);
-  const know = (model) => {
+  const know = (model, chosen) => {
     const epochs = model.epochs === 1 ? "1 epoch" : `${model.epochs} epochs`;
-    put(title, model.title);
+    put(title, model.title, chosen && [" ", h("span", { class: "tag" }, "chosen")]);
     put(about, `accuracy ${accuracy(model.accuracy)} after ${epochs}`, h("br"), `${model.label}, seed ${model.seed}`);
   };
   const say = (answer) => {
