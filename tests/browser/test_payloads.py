@@ -4,6 +4,7 @@ runs, is asked for, or is refused by the page's policy, since nothing was even t
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from shoal.results import on_data
 from shoal.runner import Demand, train
 from shoal.store import Store
 from shoal.study import Config, Grid
+from test_report_scripts import hostile, plainly
 
 EVERY = len(PAYLOADS)
 SCRIPT = "<script>alert(1)</script>"
@@ -175,3 +177,17 @@ def test_the_address_opens_a_room_and_nothing_else(calm: Page, lab_url: str) -> 
     calm.reload()
     expect(calm).to_have_title("Watch · Shoal")
     expect(calm.locator("#watch nav .name").first).to_be_visible()
+
+
+# ---- what has no policy -------------------------------------------------------------------------------
+
+
+def test_reports_and_cells_of_a_notebook_run_nothing_either(calm: Page, tmp_path: Path) -> None:
+    """There is no policy to stop it, and a notebook trusts what it shows."""
+    cells = "".join(one._repr_html_() for one in (study(), *(point.config.model for point in study().points)))
+    for html in (hostile(tmp_path)[0], cells):
+        calm.goto("about:blank")
+        calm.set_content(html)
+        assert calm.evaluate(MARKUP) == []
+        words = plainly(calm.locator("body").text_content() or "")
+        assert [name for name in PAYLOADS if plainly(name) not in words] == []
