@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from fakes import FakeEngine, dots, tiny_study
-from shoal.live.app import PAGES, application
+from shoal.live.app import PAGES, application, table
 from shoal.live.guard import Door
 from shoal.live.lab import Lab
 from shoal.runner import Demand, train
@@ -38,7 +38,9 @@ QUERIES = {
     "/api/play/insight?training=1&setting={}": "0",
     "/api/play/insight?training=1&seed={}": "0",
     "/api/draw/models?data={}": "mnist",
+    "/api/draw/models?data=mnist&first={}": "0",
 }
+ASK_NOTHING = {"/api/state", "/api/events", "/api/watch/overview", "/api/play/form"}
 PIXELS = {"pixels": "AAAA", "width": 2, "height": 2}
 BODIES = {
     "/api/play/train": lambda name: {"settings": [{"data": name}]},
@@ -47,6 +49,7 @@ BODIES = {
     "/api/draw/name": lambda name: {"data": name, **PIXELS},
     "/api/draw/layers": lambda name: {"data": "mnist", "model": name, **PIXELS},
 }
+ROUTES = {method: {route.path for route in table() if method in route.methods} for method in ("GET", "POST")}
 
 UPS = (
     *("../", "..\\", "..;/", "....//", "..../\\", "./", "~/", "/", "//", "\\\\", "%2e%2e/", "..%2f", "%2e%2e%2f"),
@@ -126,6 +129,12 @@ def turned_away(visitor, asked, opened, store):
         assert b"root:x:" not in found.body
     assert {path for path in opened if "shoal.db" not in path} == set()
     assert all(path.removeprefix("file:").startswith(str(store)) for path in opened)
+
+
+def test_no_route_is_forgotten():
+    reads = {path for path in ROUTES["GET"] if path.startswith("/api/")}
+    assert reads - ASK_NOTHING == {place.partition("?")[0] for place in QUERIES}
+    assert ROUTES["POST"] == set(BODIES)
 
 
 def test_what_is_opened_is_noticed(visitor, opened):

@@ -18,7 +18,6 @@ from shoal.errors import UsageError
 from shoal.live import app
 from shoal.live.answers import HEADERS, KINDS
 from shoal.live.app import NotFound, answer, application, body
-from shoal.live.asks_fields import FIELDS
 from shoal.live.guard import Door
 from shoal.live.lab import Lab
 from shoal.models import softmax_regression
@@ -155,21 +154,6 @@ def test_eighty_scripts_come_back_as_json_and_nothing_else(visitor):
         json.loads(found.body)
     told = json.dumps([found.json for found in answers])
     assert sum(json.dumps(script)[1:-1] in told for script in PAYLOADS) == 80, "they do come back"
-
-
-def test_a_script_is_nothing_to_choose_in_play(visitor):
-    """In every field of Play that is a word, asked to be trained and asked for as Python."""
-    words = [field.name for field in FIELDS if field.kind == "choice"]
-    assert {"data", "model.kind", "optimizer.kind", "init", "loss"} <= set(words)
-    headers = {**visitor.usual, "origin": OWN, "content-type": "application/json"}
-    asked = []
-    for word, script, what in itertools.product(words, PAYLOADS, ("train", "python")):
-        group, _, name = word.rpartition(".")
-        setting = {group: {name: script}} if group else {name: script}
-        asked.append(("POST", f"/api/play/{what}", headers, json.dumps({"settings": [setting]}).encode()))
-    for found in visitor.all(asked):
-        assert (found.status, found["content-type"]) == (400, "application/json")
-        assert "Use one of" in found.json["error"]
 
 
 # ---- state, and what rooms answer with ----------------------------------------------------------------
