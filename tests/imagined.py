@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def curves(
 ) -> Curves:
     """Curves that end near ``loss`` and ``accuracy``; ``rebound`` lifts the loss of the epoch before the last."""
     n, epochs = len(seeds), config.epochs
-    index = int(config.hash[:4], 16)
+    index = crc32(f"{config.data} {config.model.name} {config.optimizer.lr} {config.batch_size} {epochs}".encode())
     noise = spread * np.array([streams.normals(1, "imagined", seed, index) for seed in seeds]).reshape(n, 1)
     steps = max(steps_per_epoch(config, data or dataset(config.data)), 1) * epochs  # a hold-out may leave no image
     found = {

@@ -68,7 +68,7 @@ def test_differences_are_between_the_same_seeds():
 
 
 def test_the_ranking_follows_the_numbers():
-    good, bad = of("1.2", label="lr 1"), of("1.2", label="lr 2", loss=0.9)
+    good, bad = of("1.2", label="lr 1", loss=0.55), of("1.2", label="lr 2", loss=0.95)
     assert "ends lowest at lr 1, at .5" in clauses.ranking([good, bad], LOSS, "lowest", "at")
     assert "next comes lr 2, .40" in clauses.ranking([good, bad], LOSS, "lowest", "at")
     assert "ends highest at lr 2, at .9" in clauses.ranking([good, bad], LOSS, "highest", "at")
