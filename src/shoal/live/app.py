@@ -25,6 +25,7 @@ from shoal.errors import ShoalError, UsageError
 from shoal.live import vega
 from shoal.live.guard import Door, Guard
 from shoal.live.lab import PLAYED, Lab
+from shoal.live.turns import in_turn
 from shoal.provenance import engine_facts
 
 PAGES = Path(__file__).with_name("pages")
@@ -97,6 +98,11 @@ def static(request: Request) -> Response:
     return Response(_files()[name](), headers={"content-type": KINDS[Path(name).suffix]})
 
 
+def charts(request: Request) -> Response:
+    """The library that draws charts. Whoever asks while it is made waits, and nobody who asks for another file."""
+    return Response(vega.bundle(), headers={"content-type": KINDS[".js"]})
+
+
 def state(request: Request) -> Response:
     """What the page says of itself: versions, data, engine, what is trained at the moment."""
     lab: Lab = request.app.state.lab
@@ -143,12 +149,11 @@ def _imagined(official: Official, warning: str) -> dict[str, Any]:
 
 @cache
 def _files() -> dict[str, Callable[[], bytes]]:
-    """File name to what reads or makes it: those that lie in `PAGES`, the colours, and the charts' library."""
+    """File name to what reads or makes it: those that lie in `PAGES`, and the colours."""
     lying = {path.name: path.read_bytes for path in PAGES.iterdir() if path.suffix in KINDS}
     made: dict[str, Callable[[], bytes]] = {
         "theme.css": lambda: theme.css().encode(),
         "theme.json": _colours,
-        "vega.js": vega.bundle,
     }
     return made | lying
 
@@ -162,12 +167,13 @@ def _colours() -> bytes:
 
 
 def table() -> list[Route]:
-    """Every route there is."""
+    """Every route there is, each with threads of its own."""
     from shoal.live import draw, events, lessons, play, watch
 
-    own = [Route("/", index), Route("/static/{name}", static), Route("/api/state", state)]
-    rooms = (events.ROUTES, watch.ROUTES, play.ROUTES, lessons.ROUTES, draw.ROUTES)
-    return [*own, *(route for routes in rooms for route in routes)]
+    files = (Route("/", index), Route("/static/vega.js", charts), Route("/static/{name}", static))
+    own = (*files, Route("/api/state", state))
+    every = (own, events.ROUTES, watch.ROUTES, play.ROUTES, lessons.ROUTES, draw.ROUTES)
+    return [in_turn(route) for routes in every for route in routes]
 
 
 def rooms(lab: Lab) -> Starlette:
