@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page on a port: a server in a thread of its own, and a deadline for whoever sends a request slowly.
+"""The page on a port: a server in a thread of its own, and deadlines for who sends a request slowly, or reads nothing.
 
-uvicorn waits for the rest of a request as long as somebody holds the line; 500 such lines and a page is gone. What
-stands behind the port is not this file's concern.
+uvicorn waits for the rest of a request, or for a reader, as long as somebody holds the line; 500 such lines and a page
+is gone. What stands behind the port is not this file's concern.
 """
 
 import asyncio
@@ -26,20 +26,25 @@ MOST_CONNECTIONS = 800
 """At a time: each is an open file, of which a process has often 1024, and the store needs some."""
 WAIT = 4.8
 """Seconds for a whole request, so that with five hundred at once the last is cut within five."""
+PATIENCE = 30.0
+"""Seconds in which a reader takes something of what waits for it."""
 
 
 class PromptProtocol(H11Protocol):
-    """uvicorn's, with a deadline: a request is whole within `seconds`, or the line is cut.
+    """uvicorn's, with deadlines: a request is whole within `seconds`, or the line is cut.
 
     The time runs from the beginning of the connection, or from the end of the answer before. While an answer is being
-    sent there is none, so that a stream of events may last.
+    sent there is none, so that a stream of events may last; but whoever takes nothing of it for `patience` seconds, with
+    more waiting than the system holds, is cut off too. A reader that is slow is not.
     """
 
     seconds = WAIT
+    patience = PATIENCE
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody has called."""
         self._deadline: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
         self.access_log = False  # whatever loggers there are: a token in an address would be in it
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
@@ -49,6 +54,7 @@ class PromptProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is closed, whoever did it."""
         self._settle()
+        self._taken()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -71,14 +77,47 @@ class PromptProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def pause_writing(self) -> None:
+        """More waits for the reader than it takes at the moment."""
+        super().pause_writing()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        """It has taken most of that."""
+        super().resume_writing()
+        self._taken()
+
     def _expect(self) -> None:
         self._settle()
-        self._deadline = self.loop.call_later(self.seconds, self.transport.abort)
+        self._deadline = self.loop.call_later(self.seconds, self._late)
+
+    def _late(self) -> None:
+        """No whole request has come; while the answer before is still on its way, none is expected."""
+        if self._reading:
+            self._expect()
+        else:
+            self.transport.abort()
 
     def _settle(self) -> None:
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
+
+    def _look_again(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(self.patience, self._stuck, waiting)
+
+    def _stuck(self, before: int) -> None:
+        """Has the reader taken anything since?"""
+        if self.transport.get_write_buffer_size() < before:
+            self._look_again()
+        else:
+            self.transport.abort()
+
+    def _taken(self) -> None:
+        if self._reading:
+            self._reading.cancel()
+            self._reading = None
 
 
 def listen(host: str, port: int) -> socket.socket:
