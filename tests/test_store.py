@@ -3,20 +3,16 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from fakes import beginning, dots, record_of, scrambled, tiny_config
 from shoal.engines import EpochRecord
-from shoal.errors import StoreError, StoreLocked, StoreTooNew
+from shoal.errors import StoreError, StoreTooNew
 from shoal.plan import Progress
 from shoal.store import Store
 from shoal.study import Run
@@ -149,23 +145,6 @@ def test_readers_read_while_a_writer_writes(store):
         assert not reader.writable
         with pytest.raises(StoreError, match="opened to read"):
             reader.save_probe("key", 1)
-
-
-def test_a_second_writer_is_told_of_the_first(store):
-    with pytest.raises(StoreLocked, match=rf"process {os.getpid()} on .* since 2.*--store"):
-        Store.open(store.path, write=True)
-
-
-def test_the_lock_of_a_killed_process_is_no_lock(tmp_path):
-    path = tmp_path / "shoal.db"
-    hold = f"import time; from shoal.store import Store; s = Store.open({str(path)!r}, write=True)"
-    command = [sys.executable, "-c", hold + "; print('open', flush=True); time.sleep(60)"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "open\n"
-        with pytest.raises(StoreLocked, match=f"process {holder.pid} "):
-            Store.open(path, write=True)
-        holder.send_signal(signal.SIGKILL)
-    Store.open(path, write=True).close()
 
 
 def test_a_closed_store_can_be_opened_again(store):
@@ -305,13 +284,6 @@ def test_other_data_of_the_same_name_is_refused(store):
         store.begin_session({}, {"dots": dots(count=14)})
     assert [(session["machine"]) for session in store.sessions()] == ["m"]
     assert store.data()[0]["sha256"] == {"dots": "12"}
-
-
-def test_the_lock_file_says_who_and_is_emptied_in_the_end(store):
-    holder = json.loads((store.path.parent / "shoal.db.lock").read_text())
-    assert holder["pid"] == os.getpid()
-    store.close()
-    assert (store.path.parent / "shoal.db.lock").read_text() == ""
 
 
 def test_a_store_that_is_removed_while_it_is_written_to_says_so(tmp_path):

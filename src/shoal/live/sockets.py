@@ -34,8 +34,8 @@ class PromptProtocol(H11Protocol):
     """uvicorn's, with deadlines: a request is whole within `seconds`, or the line is cut.
 
     The time runs from the beginning of the connection, or from the end of the answer before. While an answer is being
-    sent there is none, so that a stream of events may last; but whoever takes nothing of it for `patience` seconds, with
-    more waiting than the system holds, is cut off too. A reader that is slow is not.
+    sent there is none, so that a stream of events may last; but whoever takes nothing of it for `patience` seconds,
+    while more waits than the system holds, is cut off too. A reader that is slow is not.
     """
 
     seconds = WAIT

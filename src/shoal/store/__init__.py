@@ -4,8 +4,8 @@
 The store keeps and gives back. It trains nothing, draws nothing, and knows no engine but by its name.
 """
 
-from shoal.store.lock import Lock
+from shoal.store.lock import Lock, held_since
 from shoal.store.rows import History, NewRecord, RunRow, StoredPoint, StoredRun, StoredStudy
 from shoal.store.store import Store
 
-__all__ = ["History", "Lock", "NewRecord", "RunRow", "Store", "StoredPoint", "StoredRun", "StoredStudy"]
+__all__ = ["History", "Lock", "NewRecord", "RunRow", "Store", "StoredPoint", "StoredRun", "StoredStudy", "held_since"]
