@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from script_payloads import PAYLOADS
 from shoal import Study
@@ -84,7 +84,12 @@ def _all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def calm(page: Page) -> Iterator[Page]:
     """A page on which, when all is done, nothing has run and nothing stands that could."""
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def answer(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", answer)
     page.add_init_script(LISTEN)
     yield page
     assert page.evaluate(MARKUP) == []
@@ -184,7 +189,8 @@ def test_the_address_opens_a_room_and_nothing_else(calm: Page, lab_url: str) -> 
 
 def test_reports_and_cells_of_a_notebook_run_nothing_either(calm: Page, tmp_path: Path) -> None:
     """There is no policy to stop it, and a notebook trusts what it shows."""
-    cells = "".join(one._repr_html_() for one in (study(), *(point.config.model for point in study().points)))
+    things: list[Any] = [study(), *(point.config.model for point in study().points)]
+    cells = "".join(one._repr_html_() for one in things)
     for html in (hostile(tmp_path)[0], cells):
         calm.goto("about:blank")
         calm.set_content(html)
