@@ -25,7 +25,7 @@ function say(text) {
   dom.put(document.getElementById("said"), text);
 }
 
-/** The room that the address names, and what it asks of it: "#draw?data=mnist" is `{ name: "draw", given: { data } }`. */
+/** The room that the address names, and what it asks of it: "#draw?data=mnist" is { name: "draw", given: { data } }. */
 function address() {
   const [, name, query] = location.hash.match(/^#([^?]*)\??(.*)/) ?? [];
   if (ROOMS.includes(name)) return { name, given: Object.fromEntries(new URLSearchParams(query)) };

@@ -27,7 +27,7 @@ export async function enter(root, lab) {
   const trouble = h("div", { class: "error", role: "alert", hidden: true });
   const study = h("div", { class: "study", role: "group", "aria-labelledby": "watch-title" });
   put(study, title, state, chart.element, said.element, table.element);
-  const empty = nothing(h);
+  const empty = nothing(h, lab.state.store);
   const full = h("div", { class: "studies-and-study", hidden: true }, list.element, study);
   put(root, trouble, empty, full);
   new ResizeObserver(() => full.hidden || chart.resized()).observe(study);
@@ -108,14 +108,16 @@ export async function enter(root, lab) {
   };
 }
 
-function nothing(h) {
+function nothing(h, store) {
+  const typed = /^[\w.-]+$/.test(store) ? store : `'${store.replaceAll("'", "'\\''")}'`; // as a shell takes it
   return h(
     "div",
     { class: "nothing", hidden: true },
     h("h2", {}, "Nothing has been trained yet"),
     h("p", { class: "lead" }, "Every run of the store shows here: its curves while it trains, and afterwards."),
-    h("p", {}, "Train a first network in ", h("a", { href: "#play" }, "Play"), ", or a study in a terminal:"),
-    h("pre", {}, h("code", {}, "shoal run how_wide.py")),
+    h("p", {}, "Train a first network in ", h("a", { href: "#play" }, "Play"), ", or a report's study in a terminal:"),
+    h("pre", {}, h("code", {}, `shoal run learning-rates --store ${typed}`)),
+    h("p", { class: "hint" }, `In the folder of ${store}, in the environment that serves this page.`),
   );
 }
 
