@@ -54,7 +54,7 @@ def elsewhere(do, *given, **named) -> None:
 # ---- the hub ------------------------------------------------------------------------------------------
 
 
-def test_a_page_is_greeted_first():
+def test_a_page_is_greeted_first_and_whenever_it_is_to_read_everything_again():
     async def program():
         hub = Hub("b1")
         hub.records([RECORD])
@@ -62,7 +62,9 @@ def test_a_page_is_greeted_first():
         first, second = hub.open(), hub.open()
         assert await next_of(first) == [{"topic": "hello", "boot": "b1", "stored": 1, "watchers": 1, "pace": 1.0}]
         assert (await next_of(second))[0]["watchers"] == 2
-        assert hub.watchers == 2
+        hub.greet()
+        again = {"topic": "hello", "boot": "b1", "stored": 1, "watchers": 2, "pace": 1.0}
+        assert await next_of(first) == await next_of(second) == [again]
 
     asyncio.run(program())
 

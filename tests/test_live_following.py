@@ -9,13 +9,14 @@ from time import sleep
 
 import pytest
 
-from fakes import beginning, record_of, tiny_config
+from fakes import beginning, record_of, tiny_config, tiny_study
 from shoal.errors import StoreError
 from shoal.live import following
 from shoal.live.events import Hub
 from shoal.live.following import MOST_RECORDS, OFTEN, SELDOM, Follower
 from shoal.store import Store, schema
 from shoal.study import Run
+from watched import ask
 
 
 class Told(Hub):
@@ -26,15 +27,19 @@ class Told(Hub):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bundles: queue.Queue[tuple[list[tuple[int, int]], bool]] = queue.Queue()
+        self.bundles: queue.Queue[tuple[list[tuple[int, int]], bool] | str] = queue.Queue()
 
     def records(self, records=(), more=False):
         super().records(records, more)
         if records or more:
             self.bundles.put(([(record.seed, record.epoch) for record in records], more))
 
-    def next(self) -> tuple[list[tuple[int, int]], bool]:
-        """The next bundle as (seed, epoch) of its records, and whether there is more."""
+    def greet(self):
+        super().greet()
+        self.bundles.put("hello")
+
+    def next(self) -> tuple[list[tuple[int, int]], bool] | str:
+        """The next bundle as (seed, epoch) of its records, and whether there is more; or "hello"."""
         return self.bundles.get(timeout=10)
 
 
@@ -111,7 +116,7 @@ def test_of_a_store_in_place_of_another_everything_is_to_be_read_again(path, tmp
     hub = Told()
     follow(made(path, 0, 0, 1, 2), hub)
     os.replace(made(tmp_path / "other.db", 5, 0, 1, 2, 3), path)
-    assert hub.next() == ([], True)
+    assert hub.next() == "hello"
     with Store.open(path, write=True) as store:
         add(store, 5, 4)
         assert hub.next() == ([(5, 4)], False)
@@ -121,9 +126,65 @@ def test_a_store_that_is_removed_is_to_be_read_again_and_may_come_back(path, fol
     hub = Told()
     follow(made(path, 0, 0), hub)
     path.unlink()
-    assert hub.next() == ([], True)
+    assert hub.next() == "hello"
     made(path, 1, 0)
     assert hub.next() == ([(1, 0)], False)
+
+
+def test_a_store_that_is_removed_after_a_training_is_missed(path, follow):
+    """Also one that was made while it was followed."""
+    hub = Told()
+    follow(path, hub)
+    made(path, 0, 0, 1)
+    found = hub.next()[0]
+    if len(found) < 2:
+        found += hub.next()[0]
+    for file in path.parent.glob("shoal.db*"):
+        file.unlink()
+    assert hub.next() == "hello"
+    assert Store.open(path).table() == []
+
+
+@pytest.mark.parametrize(
+    "what", ["epoch WHERE epoch = 1", "epoch WHERE epoch = 3", "epoch WHERE run = 2", "run WHERE id = 3"]
+)
+def test_what_goes_from_a_store_is_missed(path, writer, follow, what):
+    """The last record and those in the midst; a run whose records had gone before."""
+    add(writer, 0, 0, 1, 2, 3)
+    add(writer, 1, 0)
+    add(writer, 2, 0)
+    with writer._db:
+        writer._db.execute("DELETE FROM weights")
+        writer._db.execute("DELETE FROM epoch WHERE run = 3")
+    hub = Told()
+    follow(path, hub)
+    with writer._db:
+        writer._db.execute(f"DELETE FROM {what}")
+    assert hub.next() == "hello"
+    add(writer, 3, 0)
+    assert hub.next() == ([(3, 0)], False)
+
+
+def test_a_study_that_is_asked_for_is_told_of_before_its_first_record(path, writer, follow):
+    hub = Told()
+    follow(path, hub)
+    ask(writer, tiny_study(seeds=range(2)))
+    assert hub.next() == ([], True)
+    ask(writer, tiny_study(seeds=range(3)))
+    assert hub.next() == ([], True)
+    add(writer, 0, 0)
+    assert hub.next() == ([(0, 0)], False)
+
+
+def test_a_study_that_is_asked_for_begins_no_pause(path, writer, follow, monkeypatch):
+    """Its first record is awaited."""
+    hub = Told()
+    monkeypatch.setattr(Told, "pause", 3600)
+    follow(path, hub)
+    ask(writer, tiny_study())
+    assert hub.next() == ([], True)
+    add(writer, 0, 0)
+    assert hub.next() == ([(0, 0)], False)
 
 
 def test_what_is_no_store_for_a_while_is_tried_again(path, tmp_path, follow, monkeypatch):
@@ -143,7 +204,7 @@ def test_what_is_no_store_for_a_while_is_tried_again(path, tmp_path, follow, mon
     os.replace(half, path)
     assert failed.wait(10)
     os.replace(whole, path)
-    assert hub.next() == ([], True)
+    assert hub.next() == "hello"
 
 
 def test_a_store_that_is_locked_for_a_while_is_read_later(path, writer, follow, monkeypatch):

@@ -114,6 +114,10 @@ class Hub:
             content = {"stored": self.stored, "records": records, "pace": self.pace} | ({"more": True} if more else {})
             self._soon(self._hand, message("records", **content))
 
+    def greet(self) -> None:
+        """Greet every page once more: what it was told before holds no longer, and it reads everything anew."""
+        self.tell("hello", **self._facts())
+
     def close(self) -> None:
         """End every stream, and begin no other: the server is about to stop."""
         self._closed = True
@@ -128,9 +132,11 @@ class Hub:
         self._settle(asyncio.get_running_loop())
         stream = Stream()
         self._streams.add(stream)
-        facts = {"boot": self.boot, "stored": self.stored, "watchers": self.watchers, "pace": self.pace}
-        stream.put(AGAIN + message("hello", **facts))
+        stream.put(AGAIN + message("hello", **self._facts()))
         return stream
+
+    def _facts(self) -> dict[str, Any]:
+        return {"boot": self.boot, "stored": self.stored, "watchers": self.watchers, "pace": self.pace}
 
     def leave(self, stream: Stream) -> None:
         """A page has gone."""

@@ -13,7 +13,7 @@ from time import monotonic
 
 from shoal.errors import StoreError
 from shoal.live.events import Hub
-from shoal.store import Store
+from shoal.store import Extent, Store
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ class Follower:
         self._path, self._hub = path, hub
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
-        self._mark = 0
+        self._mark, self._extent = 0, Extent()
         self._version: tuple[int, int] | None = None
-        self._missed = False
-        """Whether there may be something new that is told of in no record."""
+        self._exchanged = False
+        """Whether the file is another than the one that pages were told of, or there is none any more."""
         self._latest = -LIVELY
         self._news, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name="shoal-follower", daemon=True)
@@ -51,7 +51,7 @@ class Follower:
         with suppress(StoreError):
             store = self._open()
             self._version = store.version()
-            self._mark = store.mark()
+            self._mark, self._extent = store.mark(), store.extent()
         self._thread.start()
 
     def stop(self) -> None:
@@ -97,10 +97,15 @@ class Follower:
         if version == self._version:
             return False
         records, newest = store.since(self._mark, MOST_RECORDS + 1)
-        more = self._missed or len(records) > MOST_RECORDS or newest < self._mark
-        self._version, self._mark, self._missed, self._latest = version, newest, False, monotonic()
-        self._hub.records(records[:MOST_RECORDS], more)
-        return bool(records) or more
+        extent, before = store.extent(), self._extent
+        gone = self._exchanged or extent.lacks(before)
+        more = len(records) > MOST_RECORDS or extent.asked != before.asked
+        self._version, self._mark, self._extent = version, newest, extent
+        self._exchanged, self._latest = False, monotonic()
+        self._hub.records(records[:MOST_RECORDS], more and not gone)
+        if gone:
+            self._hub.greet()
+        return bool(records) or gone  # a study that is only asked for begins no pause: its first records are awaited
 
     def _open(self) -> Store:
         """The store as it is now, opened again if it was made, replaced, removed or updated."""
@@ -108,7 +113,7 @@ class Follower:
             self._let_go()
             self._store = Store.open(self._path)
             if self._file not in (None, self._store.file):
-                self._mark, self._missed = self._store.mark(), True
+                self._mark, self._exchanged = self._store.mark(), True
             self._file = self._store.file
         return self._store
 

@@ -121,8 +121,7 @@ class Lab:
             self._data.set_result(read())
         except BaseException as reason:  # whoever asks for data is told
             self._data.set_exception(reason)
-        hub = self.hub
-        hub.tell("hello", boot=hub.boot, stored=hub.stored, watchers=hub.watchers, pace=hub.pace)
+        self.hub.greet()
 
     # ---- the store ------------------------------------------------------------------------------------
 

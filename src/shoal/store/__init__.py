@@ -5,7 +5,18 @@ The store keeps and gives back. It trains nothing, draws nothing, and knows no e
 """
 
 from shoal.store.lock import Lock, held_since
-from shoal.store.rows import History, NewRecord, RunRow, StoredPoint, StoredRun, StoredStudy
+from shoal.store.rows import Extent, History, NewRecord, RunRow, StoredPoint, StoredRun, StoredStudy
 from shoal.store.store import Store
 
-__all__ = ["History", "Lock", "NewRecord", "RunRow", "Store", "StoredPoint", "StoredRun", "StoredStudy", "held_since"]
+__all__ = [
+    "Extent",
+    "History",
+    "Lock",
+    "NewRecord",
+    "RunRow",
+    "Store",
+    "StoredPoint",
+    "StoredRun",
+    "StoredStudy",
+    "held_since",
+]

@@ -15,7 +15,7 @@ import numpy as np
 from shoal.errors import StoreError
 from shoal.store import rows
 from shoal.store.reading import RUNS, Reading
-from shoal.store.rows import METRICS, NewRecord, RunRow, StoredPoint, StoredRun, StoredStudy
+from shoal.store.rows import METRICS, Extent, NewRecord, RunRow, StoredPoint, StoredRun, StoredStudy
 from shoal.study import Run
 
 CHUNK = 500
@@ -104,6 +104,12 @@ class Overview(Reading):
                     WHERE epoch.rowid > ? AND epoch.rowid <= ? ORDER BY epoch.rowid LIMIT ?"""
         found = self._all(query, mark, newest, limit)
         return [_new_record(*row) for row in found], newest
+
+    def extent(self) -> Extent:
+        """How much there is beside what `since` tells of."""
+        (runs, epochs), *_ = self._all("SELECT (SELECT count(*) FROM run), (SELECT count(*) FROM epoch)")
+        (asked,) = self._all("SELECT count(*), max(asked), total(length(seeds)) FROM study")
+        return Extent(runs, epochs, asked)
 
     # ---- studies --------------------------------------------------------------------------------------
 

@@ -130,6 +130,19 @@ class NewRecord(NamedTuple):
     """The step at which it diverged, if it did in this epoch."""
 
 
+class Extent(NamedTuple):
+    """How much a store has: what grows and what should never."""
+
+    runs: int = 0
+    epochs: int = 0
+    asked: tuple[Any, ...] = (0, None, 0.0)
+    """Another one whenever a study is asked for: points, the latest time, letters of their seeds."""
+
+    def lacks(self, before: "Extent") -> bool:
+        """Whether runs or epochs have gone."""
+        return self.runs < before.runs or self.epochs < before.epochs
+
+
 @dataclass(frozen=True)
 class StoredPoint:
     """One point of a study that was asked for."""
