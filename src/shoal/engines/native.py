@@ -37,6 +37,8 @@ from shoal.study import Config, Run
 MOST_THREADS = 1024
 AHEAD = 2
 """Epochs of a run that wait in the session, so that no thread waits for Python."""
+PATIENCE = 0.02
+"""Seconds: a slider moved in the midst of a training waits so long for the training to end."""
 OUT_OF_MEMORY = "memory ran out"
 LESS_MEMORY = "Use fewer threads, which train fewer runs at once, or a smaller model."
 
@@ -75,7 +77,7 @@ class NativeEngine:
         return "native" if _native.is_fused(self.instruction_set) else "native-portable"
 
     def hearing(self, hear: Callable[[], None]) -> Self:
-        """The same engine, whose training calls ``hear`` before each record and at least every tenth of a second.
+        """The same engine, whose training calls ``hear`` before each record, and every fiftieth of a second between.
 
         What ``hear`` raises ends the training at once, also in the middle of a long epoch.
         """
@@ -159,8 +161,8 @@ class _Crowd:
         return bool(self.flights)
 
     def take(self) -> EpochRecord | None:
-        """The next record; none after a tenth of a second, so that Ctrl-C is heard, or where a run is lost."""
-        result = self.session.take(0.1)
+        """The next record; none after `PATIENCE`, so that whoever wants no more is heard, or where a run is lost."""
+        result = self.session.take(PATIENCE)
         if result is None or result["run"] not in self.flights:
             return None
         flight, record = self.flights[result["run"]], None

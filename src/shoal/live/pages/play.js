@@ -12,7 +12,7 @@ import { sight } from "./play_sight.js";
 import { studyFile } from "./play_study.js";
 import { following } from "./play_training.js";
 
-const STILL = 150; // milliseconds that a control must rest before it trains by itself
+const STILL = 100; // milliseconds that a control must rest before it trains by itself
 const CHARTS = 250; // milliseconds between readings of the chart
 const LESSONS = 700;
 
