@@ -275,6 +275,13 @@ def test_a_hostile_name_gets_nothing_over_the_line(serving):
 # ---- where it listens ---------------------------------------------------------------------------------
 
 
+def test_no_answer_waits_for_the_receipt_of_its_own_head():
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()) as _:
+        line, _ = listening.accept()
+        with line:
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_that_is_taken_is_said(serving):
     with pytest.raises(UsageError, match=rf"127\.0\.0\.1, port {serving.door.port}: .*in use.*--port 0"):
         listen("127.0.0.1", serving.door.port)
