@@ -286,6 +286,16 @@ def test_of_too_many_records_some_are_told_of_and_that_there_are_more(path, writ
     follower._let_go()
 
 
+def test_pages_are_told_when_somebody_else_begins_and_ceases_to_train(path, monkeypatch):
+    hub, told, answers = Told(), [], [False, True, True, False]
+    monkeypatch.setattr(hub, "tell", lambda topic, **content: told.append((topic, content)))
+    follower = Follower(path, hub, lambda: answers.pop(0))
+    found = [(follower._look(), len(told))[1] for _ in range(4)]
+    assert found == [0, 1, 1, 2]
+    assert told == [("elsewhere", {"trains": True}), ("elsewhere", {"trains": False})]
+    follower._let_go()
+
+
 def test_what_is_no_record_counts_but_is_not_told(path, writer):
     hub = Told()
     follower = Follower(path, hub)

@@ -43,12 +43,13 @@ def test_an_empty_store_has_no_studies(watch):
 
 def test_a_study_counts_what_it_asks_for(writer, watch):
     part(writer)
+    writer.close()
     (found,) = watch()("overview")["studies"]
     assert (found["name"], found["title"]) == ("rates", "Rates")
     counts = {name: found[name] for name in ("runs", "finished", "diverged", "unfinished", "waiting")}
     assert counts == {"runs": 6, "finished": 2, "diverged": 1, "unfinished": 1, "waiting": 2}
     assert found["epochs"] == [3 + 3 + 3 + 1, 18]
-    assert found["running"] == 0, "nobody was seen to train"
+    assert (found["running"], found["training"]) == (0, False), "nobody trains"
     assert found["left"] is None
     assert [one[1:] for one in found["open"]] == [[1, 3]]
 
@@ -129,6 +130,7 @@ def test_what_was_computed_from_weights_is_remembered(tmp_path):
 
 def test_the_table_has_a_row_for_every_run_asked_for_and_a_column_for_what_differs(writer, watch):
     part(writer)
+    writer.close()
     table = watch()("table", study="rates")
     assert [one["key"] for one in table["columns"]][:4] == ["status", "field.lr", "seed", "epochs"]
     assert column(table, "field.lr") == [0.1, 0.1, 0.1, 0.5, 0.5, 0.5]

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the room Watch keeps and for how long, how it knows who trains, and configurations as fields."""
+"""What the room Watch keeps and for how long, and configurations as fields."""
 
 import threading
 
 import msgspec
 import pytest
 
-from fakes import MODEL, tiny_config, tiny_study
+from fakes import MODEL, tiny_config
 from shoal.live.watch import Room
 from shoal.live.watching.fields import flat, told_apart
 from shoal.live.watching.memo import Memo
-from shoal.live.watching.pulse import Pulse
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD, Adam
 from shoal.study import Config, Grid, Run, Study
@@ -91,20 +90,6 @@ def test_a_room_reads_the_store_again_when_there_is_something_new(writer, watchi
     assert room.overview()["studies"][0]["finished"] == 3
 
 
-def test_training_is_told_by_how_seconds_grow_and_forgotten_after_a_while():
-    clock = Clock()
-    pulse = Pulse(clock)
-    pulse.look({"a": 10.0})
-    assert not pulse.trains("a"), "what was there before is not training"
-    clock.now = 2.0
-    pulse.look({"a": 14.0})
-    assert pulse.trains("a")
-    assert pulse.speed("a") == 2.0, "two runs at once"
-    clock.now = 20.0
-    assert not pulse.trains("a")
-    assert pulse.trains("a", epoch=10.0), "epochs that are long are waited for"
-
-
 def test_who_asks_while_a_dear_answer_is_computed_is_given_the_one_before():
     memo, version = Memo(lambda: version, lambda: 0.0, lambda: version * 100.0, lambda: 0.0), 1
     assert memo.get("verdicts", lambda: (1, "before")) == "before"
@@ -118,25 +103,6 @@ def test_who_asks_while_a_dear_answer_is_computed_is_given_the_one_before():
 
     assert memo.get("verdicts", dear) == "after"
     assert meanwhile == ["before"]
-
-
-def test_time_left_is_the_work_left_by_the_speed_seen(writer, watching):
-    study = tiny_study(seeds=range(2))
-    ask(writer, study)
-    slow = study.points[0].config
-    put(writer, Run(slow, 0), [0.9, 0.8])
-    clock = Clock()
-    room = Room(watching.lab)
-    room.memo, room.pulse = Memo(watching.lab.changed, lambda: 1.0, clock), Pulse(clock)
-    assert room.overview()["studies"][0]["left"] is None
-    put(writer, Run(slow, 1), [0.9, 0.8])
-    watching.newer()
-    clock.now = 4.0
-    (found,) = room.overview()["studies"]
-    assert (found["training"], found["running"]) == (True, 2)
-    assert found["left"] == (2 + 2 + 3 + 3) * 2.0 / (2.0 / 4.0), "ten epochs of two seconds at half a run at once"
-    clock.now = 60.0
-    assert room.overview()["studies"][0]["left"] is None, "whoever trained has stopped"
 
 
 # ---- configurations as fields ---------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from shoal.live import app
-from shoal.store.rows import NewRecord
+from shoal.store import Store
 
 
 @pytest.fixture
@@ -44,9 +44,11 @@ def test_the_state_line_says_what_trains_and_for_how_long(shell: Page, lab: Any)
 
 
 def test_the_state_line_knows_of_trainings_elsewhere_until_they_end(shell: Page, lab: Any) -> None:
-    lab.hub.records([NewRecord(1, 3, 10, 0, 0.5, 0.8, 0.6, 0.8, 0.1, None)])
-    expect(shell.locator("#state")).to_contain_text("Runs are trained elsewhere")
-    lab.hub.records([NewRecord(1, 10, 10, 0, 0.5, 0.8, 0.6, 0.8, 0.1, None)])
+    """Also before their first record, and a page that comes in the midst of one."""
+    with Store.open(lab.store_path, write=True):
+        expect(shell.locator("#state")).to_contain_text("Runs are trained elsewhere")
+        shell.reload()
+        expect(shell.locator("#state")).to_contain_text("Runs are trained elsewhere")
     expect(shell.locator("#state")).not_to_contain_text("elsewhere")
 
 

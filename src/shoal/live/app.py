@@ -115,6 +115,7 @@ def state(request: Request) -> Response:
             "engine": engine_facts(lab.engine),
             "stored": lab.changed(),
             "training": lab.trainer.state(),
+            "elsewhere": lab.elsewhere(),
         }
     )
 

@@ -7,6 +7,7 @@ For the trainer of this process it need not look: that one pokes.
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -32,10 +33,12 @@ class Follower:
     Args:
         path: the store's; it need not be there yet, and may be replaced.
         hub: is told of every record, in bundles: the first after a quiet time at once, then one a pause.
+        elsewhere: whether somebody else trains into it; the hub is told when that changes.
     """
 
-    def __init__(self, path: Path, hub: Hub) -> None:
+    def __init__(self, path: Path, hub: Hub, elsewhere: Callable[[], bool] = lambda: False) -> None:
         self._path, self._hub = path, hub
+        self._elsewhere, self._others = elsewhere, False
         self._store: Store | None = None
         self._file: tuple[int, int] | None = None
         self._mark, self._extent = 0, Extent()
@@ -81,6 +84,7 @@ class Follower:
 
     def _look(self) -> bool:
         """Tell of what is new; whether there was something to tell."""
+        self._tell_of_others()
         try:
             return self._tell(self._open())
         except StoreError:  # locked, or half copied: it can be read in a moment, or says so where it is asked for
@@ -91,6 +95,12 @@ class Follower:
             self._let_go()
             self._ending.wait(SELDOM)
             return False
+
+    def _tell_of_others(self) -> None:
+        trains = self._elsewhere()
+        if trains != self._others:
+            self._others = trains
+            self._hub.tell("elsewhere", trains=trains)
 
     def _tell(self, store: Store) -> bool:
         version = store.version()

@@ -17,7 +17,7 @@ from shoal.errors import StudyError
 from shoal.live.events import Hub
 from shoal.live.following import Follower
 from shoal.live.trainer import Trainer
-from shoal.store import Store
+from shoal.store import Store, held_since
 from shoal.study import Study
 
 PLAYED = ("fashion-mnist", "mnist")
@@ -56,7 +56,7 @@ class Lab:
         self._reader = Store.open(self.store_path)
         self._data: Future[Datasets] = Future()
         self.hub = Hub(self.boot)
-        self.follower = Follower(self.store_path, self.hub)
+        self.follower = Follower(self.store_path, self.hub, self.elsewhere)
         self.trainer = Trainer(self.store_path, self.engine, self.datasets, self.hub, self.follower.poke)
         self._begin_to_load(_found if data is None else data)
         self.follower.start()
@@ -141,6 +141,12 @@ class Lab:
     def changed(self) -> int:
         """Grows by one whenever something new was stored, whoever trained it."""
         return self.hub.stored
+
+    def elsewhere(self) -> bool:
+        """Whether somebody trains into the store, but not the trainer here: another process, or `run --watch`."""
+        if self.trainer.busy or held_since(self.store_path) is None:
+            return False
+        return not self.trainer.busy  # it may have begun meanwhile
 
     # ---- studies --------------------------------------------------------------------------------------
 

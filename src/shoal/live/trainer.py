@@ -168,6 +168,11 @@ class Trainer:
             going = [self._current] if self._current else []
             return [self._told(one) for one in (*going, *self._queue, *reversed(ended))]
 
+    @property
+    def busy(self) -> bool:
+        """Whether something trains: from before the store is held until after that."""
+        return self._current is not None
+
     def close(self) -> None:
         """End everything; the training under way within a second."""
         with self._turn:

@@ -23,8 +23,9 @@ from shoal.live.watching.grouping import choices as groupings
 from shoal.live.watching.memo import Memo
 from shoal.live.watching.overview import Standing
 from shoal.live.watching.overview import overview as told
-from shoal.live.watching.pulse import Pulse
+from shoal.live.watching.pulse import Pulse, Seen
 from shoal.live.watching.verdicts import verdicts as judged
+from shoal.store import held_since
 
 T = TypeVar("T")
 SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95)
@@ -43,7 +44,7 @@ class Room:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.memo = Memo(lab.changed, lambda: lab.hub.pace)
-        self.pulse = Pulse()
+        self.pulse = Pulse(lambda: held_since(lab.store_path))
         self._remembered: dict[str, Any] = {}
         threading.Thread(target=_ready, name="shoal-charts", daemon=True).start()
 
@@ -55,7 +56,7 @@ class Room:
         stored = self.lab.changed()  # before reading: what comes meanwhile is newer
         gathered = gather(self.lab.reader(), self.lab.engine.name, stored)
         standings = {name: Standing(study) for name, study in gathered.studies.items()}
-        self.pulse.look({name: standing.seconds for name, standing in standings.items()})
+        self.pulse.look({name: Seen(one.seconds, one.study.latest) for name, one in standings.items()})
         return stored, (gathered, standings)
 
     def study(self, name: str) -> tuple[int, Standing]:

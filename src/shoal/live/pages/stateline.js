@@ -4,9 +4,6 @@
 
 import { duration, h, put } from "./dom.js";
 
-const ELSEWHERE = 30_000; // milliseconds without a record after which a training elsewhere is over
-const ECHO = 3_000; // milliseconds in which records may still come of a training here that has ended
-
 const WORDS = {
   connecting: "Connecting",
   lost: "Connection lost, trying again",
@@ -21,8 +18,6 @@ export function stateLine(element) {
   const trainings = new Map();
   let store = "";
   let elsewhere = false;
-  let forgetting = 0;
-  let ended = -Infinity;
 
   const connection = (name, words = WORDS[name]) => {
     link.dataset.state = name;
@@ -36,32 +31,20 @@ export function stateLine(element) {
     put(stamp, `Drawings stand in for ${drawn.join(" and ")}: they say nothing of the real images.`);
     trainings.clear();
     state.training.forEach(keep);
-    elsewhere = false;
+    elsewhere = state.elsewhere;
     show();
   };
 
   const event = (message) => {
     if (message.topic === "training") keep(message);
-    else if (message.topic === "records" && !now()) other(message.records.at(-1) ?? []);
+    else if (message.topic === "elsewhere") elsewhere = message.trains;
     else return;
     show();
   };
 
   const keep = (training) => {
     if (training.state === "queued" || training.state === "training") trainings.set(training.id, training);
-    else if (trainings.delete(training.id)) ended = performance.now();
-    if (now()) elsewhere = false;
-  };
-
-  // Rows that nothing asked for on a page has brought. After a run's last one it may be over.
-  const other = ([, epoch, epochs]) => {
-    if (epoch === undefined || performance.now() < ended + ECHO) return;
-    elsewhere = true;
-    clearTimeout(forgetting);
-    forgetting = setTimeout(() => {
-      elsewhere = false;
-      show();
-    }, epoch < epochs ? ELSEWHERE : ECHO);
+    else trainings.delete(training.id);
   };
 
   const now = () => [...trainings.values()].find((one) => one.state === "training");

@@ -104,8 +104,14 @@ export async function enter(root, lab) {
     },
     event(message) {
       if (message.topic === "hello" || message.topic === "records") heard(message);
+      else if (visible && whoTrains(message)) read.soon();
     },
   };
+}
+
+/** Whether it says that somebody begins to train, or trains no longer. */
+function whoTrains({ topic, state }) {
+  return topic === "elsewhere" || (topic === "training" && ["finished", "cancelled", "failed"].includes(state));
 }
 
 function nothing(h, store) {

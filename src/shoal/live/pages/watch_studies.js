@@ -92,6 +92,6 @@ export function standing(entry, duration) {
   if (entry.ended) return `Finished: ${all}${lost}, ${grouped(total)} epochs.`;
   const ended = grouped(entry.finished + entry.diverged);
   const reached = `${ended} of ${all} ended${lost}, ${grouped(done)} of ${grouped(total)} epochs`;
-  if (!entry.training) return `Not finished: ${reached}. Nothing new comes of it at the moment.`;
+  if (!entry.training) return `Not finished: ${reached}. It is not being trained at the moment.`;
   return `Training: ${reached}${entry.left === null ? "" : `, ${duration(entry.left)} left`}.`;
 }

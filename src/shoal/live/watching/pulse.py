@@ -1,48 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who trains at the moment, and how fast: seen from outside, by how the stored seconds of training grow.
+"""Who trains at the moment, and how fast. Whoever trains may be another process: its lock and the store are all there
+is to see of it.
 
-Whoever trains may be another process: the store is all there is to see of it. Nothing is told before two looks.
+While nobody holds the store to write, nothing trains: that is known at once. Of who holds it, what grows since then,
+or was asked for since then, is what it trains. How fast is told after two looks.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import NamedTuple
 
 WINDOW = 120.0
 """Seconds that are looked back on."""
 QUIET = 10.0
-"""Seconds without a record after which nothing trains, if epochs are short; else three epochs."""
+"""Seconds without a record after which a study is not what is trained, if its epochs are short; else three epochs."""
+NEVER = float("-inf")
+
+
+class Seen(NamedTuple):
+    """A study at one look."""
+
+    seconds: float
+    """That its runs have been trained for, all together."""
+    latest: str
+    """When it was asked for, or a run of it begun, the last time; ISO 8601 in UTC."""
 
 
 class Pulse:
-    """The stored seconds of training of every study, look after look."""
+    """Every study, look after look.
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._looks: deque[tuple[float, Mapping[str, float]]] = deque()
-        self._grown: dict[str, float] = {}
+    Args:
+        held: since when somebody has held the store to write; None if nobody does.
+    """
+
+    def __init__(self, held: Callable[[], str | None], clock: Callable[[], float] = monotonic) -> None:
+        self._held, self._clock = held, clock
+        self._looks: deque[tuple[float, Mapping[str, Seen]]] = deque()
+        self._grown: dict[str, tuple[float, str]] = {}
+        """By study: when it grew, and since when the store had been held then."""
         self._turn = threading.Lock()
 
-    def look(self, seconds: Mapping[str, float]) -> None:
-        """Note the seconds that each study's runs have been trained for, all together, by the study's name."""
-        now = self._clock()
+    def look(self, studies: Mapping[str, Seen]) -> None:
+        """Note how every study stands, by its name."""
+        now, since = self._clock(), self._held()
         with self._turn:
-            before = self._looks[-1][1] if self._looks else {}
-            for name, amount in seconds.items():
-                if self._looks and amount > before.get(name, 0.0):
-                    self._grown[name] = now
-            self._looks.append((now, dict(seconds)))
+            before = self._looks[-1][1] if self._looks else None
+            for name, seen in studies.items():
+                if since is not None and _grew(seen, before.get(name) if before else None, since):
+                    self._grown[name] = now, since
+            self._looks.append((now, dict(studies)))
             while self._looks[0][0] < now - WINDOW:
                 self._looks.popleft()
 
     def trains(self, name: str, epoch: float = 0.0) -> bool:
-        """Whether runs of a study have grown lately.
+        """Whether a study is trained by who holds the store now.
 
         Args:
-            epoch: how many seconds one of its epochs takes.
+            epoch: how many seconds one of its epochs takes; 0 while that is not known, and the first is waited for.
         """
-        return self._clock() - self._grown.get(name, float("-inf")) < max(QUIET, 3 * epoch)
+        grown, since = self._grown.get(name, (NEVER, ""))
+        quiet = self._clock() - grown
+        return since == self._held() and (not epoch or quiet < max(QUIET, 3 * epoch))
 
     def speed(self, name: str) -> float | None:
         """Seconds of training a second of the clock: as many runs as are trained at once, about. None if unknown."""
@@ -50,5 +70,16 @@ class Pulse:
             if not self._looks:
                 return None
             (begun, first), (ended, last) = self._looks[0], self._looks[-1]
-        grown = last.get(name, 0.0) - first.get(name, 0.0)
+        grown = _seconds(last, name) - _seconds(first, name)
         return grown / (ended - begun) if grown > 0 and ended > begun else None
+
+
+def _grew(seen: Seen, before: Seen | None, since: str) -> bool:
+    """Since the look before; at the first look, since the store was taken."""
+    if before is None:
+        return seen.latest >= since
+    return seen.seconds > before.seconds or seen.latest > before.latest
+
+
+def _seconds(studies: Mapping[str, Seen], name: str) -> float:
+    return studies[name].seconds if name in studies else 0.0
