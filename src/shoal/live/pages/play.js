@@ -27,6 +27,8 @@ export async function enter(root, lab) {
 
   // ---- asking -----------------------------------------------------------------------------------------
 
+  let first; // the setting whose weights a puzzle begins with
+
   const begin = paced(() => 0, async () => {
     soon.stop();
     const ask = choices.ask();
@@ -35,7 +37,8 @@ export async function enter(root, lab) {
     try {
       const { settings } = await training.begin(ask);
       say(trouble, "");
-      lessons.about(settings, ask.seeds);
+      lessons.about(settings, ask.seeds, first);
+      first = undefined;
     } catch (error) {
       say(trouble, error.message);
     }
@@ -66,6 +69,7 @@ export async function enter(root, lab) {
     list.choose(puzzle);
     compare.sync();
     file.element.hidden = true;
+    first = puzzle.setting;
     train();
   };
 

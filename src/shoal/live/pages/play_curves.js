@@ -55,6 +55,8 @@ export function curves(lab, changed) {
 
   const differ = (found) => {
     sentence.textContent = found.sentence;
+    between.hidden = !found.chart; // where every pair has lost a run there is no difference to draw
+    if (!found.chart) return lab.chart.clear(between);
     return lab.chart.draw(between, found.chart, { title: "Difference", description: found.sentence });
   };
 

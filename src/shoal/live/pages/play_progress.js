@@ -18,7 +18,7 @@ export function progress(cancel) {
     meter.hidden = training?.state !== "training";
     meter.max = Math.max(training?.total ?? 1, 1);
     meter.value = training?.done ?? 0;
-    const tag = h("span", { class: "tag lost" }, diverged === 1 ? "1 run diverged" : `${diverged} runs diverged`);
+    const tag = h("span", { class: "tag lost" }, `${runs(diverged)} diverged`);
     put(words, training ? WORDS[training.state](training) : NOTHING, diverged > 0 && [" ", tag]);
   };
 
@@ -28,11 +28,14 @@ export function progress(cancel) {
 
 const NOTHING = "Nothing is trained here yet. Press Train, or choose a puzzle: curves appear as they form.";
 
+const runs = (count) => (count === 1 ? "1 run" : `${count} runs`);
+
 const WORDS = {
   queued: ({ place }) => (place > 1 ? `Waiting, number ${place} in line.` : "Waiting, next in line."),
   training: ({ done, total, left }) =>
     `Training: ${done} of ${total} epochs${left === null || left === undefined ? "" : `, ${duration(left)} left`}.`,
-  finished: ({ total }) => `Finished: ${total} ${total === 1 ? "epoch" : "epochs"}, all stored.`,
+  finished: ({ runs: all, diverged }) =>
+    diverged > 0 ? `Finished: ${runs(all.length)}, each stored as far as it came.` : `Finished: ${runs(all.length)}, all stored.`,
   cancelled: ({ done, total }) =>
     `Cancelled after ${done} of ${total} epochs. They are stored: Train goes on from there.`,
   failed: () => "Failed.",

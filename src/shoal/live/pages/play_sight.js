@@ -5,8 +5,9 @@ import { field, h, put } from "./dom.js";
 import { lessons } from "./play_lessons.js";
 
 /**
- * The lessons with their choices: `element`, `about(settings, seeds)` says what there is to choose from,
- * `read(training)` shows what is known by now. `changed()` is called when another run is chosen.
+ * The lessons with their choices: `element`, `about(settings, seeds, first)` says what there is to choose from, and
+ * with which setting to begin where that is not the one that was chosen last, `read(training)` shows what is known by
+ * now. `changed()` is called when another run is chosen.
  */
 export function sight(lab, changed) {
   const setting = h("select", { onchange: changed });
@@ -23,8 +24,9 @@ export function sight(lab, changed) {
     shown.element,
   );
 
-  const about = (settings, seeds) => {
+  const about = (settings, seeds, first) => {
     options(setting, settings.map((one) => one.label));
+    if (first !== undefined) setting.selectedIndex = first;
     options(seed, Array.from({ length: seeds }, (_, at) => String(at)));
     ofSetting.hidden = settings.length < 2;
     ofSeed.hidden = seeds < 2;

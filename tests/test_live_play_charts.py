@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Play draws and says of settings on their way, at their end, and diverged: by arrays of known values."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import FakeEngine, dots, tiny_study
+from shoal.data.sketches import garments
+from shoal.errors import UsageError
+from shoal.live.play_charts import _curves, _difference, _lines, _roof, shown
+from shoal.live.play_sides import METRICS, Pairs, Side
+from shoal.live.play_words import caption, difference, standing
+from shoal.runner import Demand, train
+from shoal.store import Store
+
+
+def side(label: str, values: list[list[float]], last: list[int], diverged: list[bool] | None = None) -> Side:
+    return Side(label, np.array(values), np.array(last), np.array(diverged or [False] * len(last)), 2.3)
+
+
+NAN = float("nan")
+
+
+def test_means_are_of_runs_that_have_come_equally_far():
+    values = np.array([[2.0, 1.0, 0.5], [2.0, 1.5, NAN], [NAN, NAN, NAN]])
+    (mean, beside) = _lines("a", values, np.array([2, 1, -1]), np.zeros(3, bool))
+    assert mean.values.tolist() == [[2.0, 1.0, 0.5]]
+    assert beside.values[0, 1] == 1.5
+    assert beside.means_to == -1
+    five = np.concatenate([values[:2], values[:2], values])
+    (common,) = _lines("a", five, np.array([1, 1, 1, 1, 1, 0, -1]), np.zeros(7, bool))
+    assert (len(common.values), common.means_to) == (6, 0)
+
+
+def test_a_run_that_diverged_is_in_no_mean():
+    values = np.array([[2.0, 1.0], [9.0, NAN]])
+    mean, beside = _lines("a", values, np.array([1, 1]), np.array([False, True]))
+    assert mean.values.tolist() == [[2.0, 1.0]]
+    assert beside.values[0, 0] == 9.0
+    nothing, lost = _lines("a", values[1:], np.array([1]), np.array([True]))
+    assert len(nothing.values) == 0
+    assert lost.values[0, 0] == 9.0
+
+
+def test_two_seeds_have_a_mean_and_no_band():
+    values = np.array([[2.0, 1.0], [3.0, 2.0]])
+    mean, seeds = _lines("a", values, np.array([1, 1]), np.zeros(2, bool))
+    assert mean.values.tolist() == [2.5, 1.5]
+    assert seeds.values[:2].tolist() == values.tolist()
+    assert np.isnan(seeds.values[2]).all()
+    assert seeds.means_to == -1
+
+
+def test_every_line_of_a_chart_is_a_line_of_its_own():
+    """Runs that have ended and those on their way have one name and one colour, and yet are not joined."""
+    values = [[2.0, 1.0, 0.5], [2.0, 1.5, NAN], [2.0, 1.0, 0.7], [2.0, NAN, NAN]]
+    chart = _curves([side("a", values, [2, 1, 2, 0])], "validation_loss", False)
+    drawn: dict[str, dict[float, float]] = {}
+    for layer in chart["layer"]:
+        for row in chart["datasets"][layer["data"]["name"]] if layer["mark"]["type"] == "line" else ():
+            assert row["x"] not in drawn.setdefault(row["line"], {}), "two values in one place"
+            drawn[row["line"]][row["x"]] = row["y"]
+    assert list(drawn["a"].values()) == [2.0, 1.0, 0.6]
+    seeds = [list(line.values()) for name, line in drawn.items() if name != "a"]
+    assert [[y for y in line if y is not None] for line in seeds if line[0]] == [
+        [y for y in row if y == y] for row in values
+    ]
+
+
+def test_a_loss_that_runs_away_does_not_flatten_the_others():
+    calm = side("calm", [[2.3, 0.5]], [1])
+    assert _roof([calm]) is None
+    wild = side("wild", [[2.3, 1e9]], [1])
+    low, high = _roof([calm, wild])
+    assert low < 0.5 < high == pytest.approx(2 * 2.3)
+
+
+def test_a_run_that_diverged_ends_in_a_cross_inside_the_plane():
+    chart = _curves(
+        [side("a", [[2.3, 1.0, 0.5]], [2]), side("b", [[2.3, 1e9, NAN]], [2], [True])], "validation_loss", False
+    )
+    (cross,) = (layer for layer in chart["layer"] if layer["mark"].get("text") == "×")
+    (row,) = cross["data"]["values"]
+    assert (row["x"], row["y"]) == (1.0, pytest.approx(2 * 2.3))
+    calm = _curves([side("a", [[2.3, 1.0, 0.5]], [2])], "validation_loss", False)
+    assert not [layer for layer in calm["layer"] if layer["mark"].get("text") == "×"]
+
+
+def test_a_side_says_where_it_is():
+    assert standing(side("lr 1", [[NAN, NAN]], [-1])) == "lr 1 has not begun"
+    assert standing(side("lr 1", [[2.0, 1.0, NAN]], [1])) == "lr 1 is at 1.00 after epoch 1"
+    assert standing(side("lr 1", [[2.0, NAN]], [1], [True])) == "lr 1 diverged in 1 of 1 seed"
+    both = side("lr 1", [[2.0, NAN], [2.0, 0.5]], [1, 1], [True, False])
+    assert standing(both) == "lr 1 diverged in 1 of 2 seeds, else ends at .500"
+
+
+def test_the_difference_is_of_the_last_epoch_that_all_pairs_have():
+    a = side("a", [[0.1, 0.5, NAN], [0.1, 0.6, NAN]], [1, 1])
+    b = side("b", [[0.1, 0.6, 0.9], [0.1, 0.8, NAN]], [2, 1])
+    pairs = Pairs(a, b, "validation_accuracy")
+    assert pairs.epoch == 1
+    assert pairs.comparison.each == pytest.approx([0.1, 0.2])
+    waiting = side("c", [[NAN, NAN, NAN]] * 2, [-1, -1])
+    assert Pairs(a, waiting, "validation_accuracy").comparison is None
+    begun = side("d", [[2.3, NAN, NAN]] * 2, [0, 0])
+    assert Pairs(a, begun, "train_loss").comparison is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "shift", "words"),
+    [
+        (
+            "validation_accuracy",
+            0.1,
+            "B minus that of A is +.101 [.096, .106] over 8 seeds: B is above, which is better.",
+        ),
+        ("validation_loss", 0.1, "B is above, which is worse."),
+        (
+            "validation_loss",
+            -0.1,
+            "B minus that of A is −.099 [−.104, −.094] over 8 seeds: B is below, which is better.",
+        ),
+        ("validation_loss", 0.0, "over 8 seeds: not settled."),
+    ],
+)
+def test_enough_seeds_decide(metric, shift, words):
+    noise = np.random.Generator(np.random.Philox(3)).normal(0, 0.004, (2, 8, 2))
+    a = side("A", (0.5 + noise[0]).tolist(), [1] * 8)
+    b = side("B", (0.5 + shift + noise[1]).tolist(), [1] * 8)
+    found = _difference(Pairs(a, b, metric))
+    assert words in found["sentence"]
+    assert found["n"] == 8
+
+
+A, LOST = [2.3, 0.5], [2.3, NAN]
+
+
+@pytest.mark.parametrize(
+    ("b", "diverged", "words"),
+    [
+        (
+            [LOST] * 7,
+            [True] * 7,
+            "Of 7 seeds, A diverged in none and B diverged in all. A run that diverged counts as worse than any other: "
+            "B is above, which is worse.",
+        ),
+        (
+            [LOST] * 3,
+            [True] * 3,
+            "Of 3 seeds, A diverged in none and B diverged in all. A run that diverged counts as worse than any other. "
+            "Fewer than 6 seeds settle nothing.",
+        ),
+        (
+            [LOST] + [[2.3, 0.9]] * 7,
+            [True] + [False] * 7,
+            "Of 8 seeds, A diverged in none and B diverged in 1. After epoch 1 the validation loss of B minus that of "
+            "A, in the middle one of the seeds, is +.400, where a run that diverged counts as worse than any other: "
+            "B is above, which is worse.",
+        ),
+    ],
+)
+def test_a_run_that_diverged_is_worse_than_any_other_and_said_so(b, diverged, words):
+    n = len(b)
+    found = _difference(Pairs(side("A", [A] * n, [1] * n), side("B", b, [1] * n, diverged), "validation_loss"))
+    assert found["sentence"] == words
+    assert (found["chart"] is None) == all(diverged)
+
+
+@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9), st.integers(-1, 3), st.sampled_from(sorted(METRICS)))
+def test_whatever_has_come_is_said_in_plain_words(seeds, lost_a, lost_b, reached, metric):
+    """No symbol for what no number says, no word left over, one sentence after the other."""
+    values = np.full((seeds, 4), NAN)
+    values[:, : reached + 1] = np.linspace(0.9, 0.1, 4)[: reached + 1]
+    sides = []
+    for label, lost in (("A", lost_a), ("B", lost_b)):
+        diverged = (np.arange(seeds) < lost) & (reached >= 0)
+        there = np.where(diverged[:, None], NAN, values + 0.01 * np.arange(seeds)[:, None] * (label == "B"))
+        sides.append(Side(label, there, np.where(diverged, 3, reached), diverged, 2.3))
+    said = [difference(Pairs(*sides, metric)), caption(sides, metric, [garments(train=20, test=10)])]
+    for words in said:
+        assert not re.search(r"∞|nan|inf|None|  |\.\.|–", words), words
+        assert words.endswith(".")
+        assert words[0].isupper()
+
+
+def test_a_study_on_its_way_is_shown_as_far_as_it_is(tmp_path):
+    study, data = tiny_study(seeds=range(3)), {"dots": dots(stand_in="lines")}
+    with Store.open(tmp_path / "shoal.db", write=True) as store:
+        empty = shown(study, store, "fake", data, "validation_loss", False)
+        assert "has not begun" in empty["caption"]
+        assert empty["difference"]["n"] == 0
+        with pytest.raises(KeyboardInterrupt):
+            train(Demand.of([study]), FakeEngine(stop_after=16), data, store)
+        found = shown(study, store, "fake", data, "validation_loss", False)
+        assert "so far, none at the end" in found["caption"]
+        assert "n = 0" not in found["caption"]
+        assert found["difference"]["n"] > 0
+        with pytest.raises(UsageError, match="metric='x'"):
+            shown(study, store, "fake", data, "x", False)
