@@ -86,7 +86,7 @@ def test_a_question_is_trained_stored_and_drawn(visitor, lab):
     difference = found["difference"]
     assert difference["n"] == 3
     assert difference["low"] <= difference["estimate"] <= difference["high"]
-    assert difference["sentence"].endswith("over 3 seeds. Fewer than 6 decide nothing.")
+    assert difference["sentence"].endswith("over 3 seeds. Fewer than 6 seeds settle nothing.")
 
 
 def test_one_setting_has_no_difference(visitor, lab):
