@@ -13,8 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fakes import STUDY_FILE
+from fakes import STUDY_FILE, FakeEngine
+from shoal import live
 from shoal.cli.serve import warn_of
+from shoal.live import sockets, vega, warming
+from shoal.live.lab import Lab
 
 serving = sys.modules["shoal.cli.serve"]
 """The module; `shoal.cli.serve` is the command."""
@@ -69,7 +72,7 @@ def test_serve_prints_an_address_that_opens_the_page_and_ends_quietly(typed):
 
 
 def test_run_watch_trains_prints_and_stays(typed):
-    command = typed("run mine.py --watch --seeds 1")
+    command = typed("run mine.py --watch --port 0 --seeds 1")
     said = iter(command.stderr.readline, "")
     address = next(line for line in said if "token" in line).rpartition(" ")[2].strip()
     assert visit(address).startswith("<!doctype html>")
@@ -78,6 +81,34 @@ def test_run_watch_trains_prints_and_stays(typed):
     code, out, _ = interrupted(command)
     assert code == 0
     assert "lr 0.1" in out
+
+
+def test_the_address_is_there_before_anything_that_takes_long_to_load(tmp_path):
+    """What draws charts and what compares runs are loaded after it, in a thread that here begins when it is told."""
+    program = f"""
+import sys
+from shoal.cli import run_command
+from shoal.live import lab, serve, vega, warming
+def heavy(): return [name for name in ("altair", "jinja2", "scipy", "vl_convert") if name in sys.modules]
+vega.begin = warming.begin = lambda: None
+with lab.Lab({str(tmp_path / "shoal.db")!r}, {{}}) as lab, serve(lab, port=0) as page:
+    print(page.address, *heavy())
+    warming._warm()
+    print(*heavy())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, after = done.stdout.splitlines()
+    assert re.fullmatch(r"http://\S+", before), "the address, and nothing heavy"
+    assert {"altair", "scipy"} <= set(after.split()), "which the first chart then finds"
+
+
+def test_it_is_loaded_once_the_page_listens(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(sockets, "listen", lambda *at, real=sockets.listen: done.append("listens") or real(*at))
+    monkeypatch.setattr(warming, "begin", lambda: done.append("loads"))
+    monkeypatch.setattr(vega, "begin", lambda: done.append("loads"))
+    with Lab(tmp_path / "shoal.db", {}, engine=FakeEngine()) as lab, live.serve(lab, port=0):
+        assert done == ["listens", "loads", "loads"]
 
 
 def test_a_port_is_for_a_page(shell, tmp_path, monkeypatch):

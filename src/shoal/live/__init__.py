@@ -29,12 +29,14 @@ def serve(lab: "Lab", *, host: str = "127.0.0.1", port: int = PORT) -> "Serving"
         ...     print(serving.address)
         http://127.0.0.1:40123/?token=...
     """
+    from shoal.live import vega, warming
     from shoal.live.app import application
     from shoal.live.guard import Door
     from shoal.live.sockets import Serving, listen
-    from shoal.live.vega import begin
 
-    begin()
     listening = listen(host, port)
     door = Door(listening.getsockname()[1], host)
-    return Serving(application(lab, door), listening, door.address, farewell=lab.hub.close)
+    serving = Serving(application(lab, door), listening, door.address, farewell=lab.hub.close)
+    vega.begin()
+    warming.begin()
+    return serving

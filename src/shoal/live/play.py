@@ -5,7 +5,6 @@ A browser sends settings, never code and never a path; `asks` says what they may
 """
 
 import threading
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -21,7 +20,6 @@ from shoal.live.asks_fields import FIELDS, Field
 from shoal.live.asks_settings import Ask, Setting
 from shoal.live.asks_words import python
 from shoal.live.lab import Lab
-from shoal.live.play_charts import NARROW, WIDE, shown, warm
 from shoal.live.trainer import Training
 from shoal.results import on_data
 from shoal.runner import Demand, check
@@ -53,23 +51,11 @@ class Cancel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def form(request: Request) -> Response:
     """What can be chosen, what is chosen at first, and the questions that are ready to be asked."""
-    _warm()
     data = _lab(request).datasets()
     first = next(iter(data), "")
     fields = [_with_data(field, data, first) if field.name == "data" else field for field in FIELDS]
     ready = [one for one in puzzles.PUZZLES if all(setting.data in data for setting in one.ask.settings)]
     return answer({"fields": fields, "defaults": Ask((Setting(data=first),)), "puzzles": ready})
-
-
-@cache
-def _warm() -> None:
-    """Once, while somebody reads the form: make ready for the first chart."""
-
-    def ready() -> None:
-        with _DRAWING:
-            warm()
-
-    threading.Thread(target=ready, name="shoal-warm", daemon=True).start()
 
 
 def _with_data(field: Field, data: dict[str, Dataset], first: str) -> Field:
@@ -116,6 +102,8 @@ def as_python(request: Request) -> Response:
 
 def chart(request: Request) -> Response:
     """The curves of a training as far as they are, and the difference of its two settings."""
+    from shoal.live.play_charts import shown
+
     lab = _lab(request)
     training = _training(lab, number(request, "training"))
     metric = request.query_params.get("metric", "validation_loss")
@@ -141,6 +129,8 @@ def _lab(request: Request) -> Lab:
 
 def _width(request: Request) -> int:
     """How wide a chart is to be: in steps, so that pages share what is drawn."""
+    from shoal.live.play_charts import NARROW, WIDE
+
     asked = min(number(request, "width"), WIDE) if "width" in request.query_params else WIDE
     return max(asked // 20 * 20, NARROW)
 

@@ -4,7 +4,6 @@
 A study is looked up by its name among those the store knows; nothing is trained, written or opened by a name.
 """
 
-import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -46,7 +45,6 @@ class Room:
         self.memo = Memo(lab.changed, lambda: lab.hub.pace)
         self.pulse = Pulse(lambda: held_since(lab.store_path))
         self._remembered: dict[str, Any] = {}
-        threading.Thread(target=_ready, name="shoal-charts", daemon=True).start()
 
     def standings(self) -> tuple[Gathered, dict[str, Standing]]:
         """Everything in the store, study by study."""
@@ -99,11 +97,6 @@ class Room:
             return stored, {"stored": stored, **answer(standing.study)}
 
         return self.memo.get(key, compute)
-
-
-def _ready() -> None:
-    """Load what draws charts while the page still asks for what stands before them."""
-    import shoal.figures  # noqa: F401
 
 
 # ---- routes ---------------------------------------------------------------------------------------------

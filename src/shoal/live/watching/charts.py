@@ -17,7 +17,6 @@ from shoal.live.watching.gathering import Watched
 from shoal.live.watching.grouping import BY_CONFIG, Grouping, grouped
 from shoal.live.watching.lines import Axis, Lines, lines, means, trained_only
 from shoal.store import Store
-from shoal.studies.compose import TITLES
 
 Metric = Literal["validation_loss", "validation_accuracy", "train_loss", "train_accuracy", "seconds"]
 LINES = 400
@@ -87,6 +86,8 @@ def numbers(found: Sequence[Lines]) -> dict[str, Any]:
 
 def stamp(study: Watched, store: Store) -> str:
     """ "on the stand-in; says nothing of Fashion-MNIST", or "" on real data."""
+    from shoal.studies.compose import TITLES
+
     used = {setup.config["data"] for setup in study.setups if setup.config}
     missing = [one["stand_in"] for one in store.data() if one["name"] in used and one["stand_in"]]
     names = [TITLES.get(name, name) for name in missing]

@@ -2,15 +2,17 @@
 """The training loss of every single step, for the axis of steps: as many runs as can be read at once, no more."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shoal.figures.curves import BINS
-from shoal.figures.drawing import Series
 from shoal.live.watching.gathering import Replicate
 from shoal.live.watching.grouping import Group, Grouping
 from shoal.live.watching.lines import chosen, smoothed
 from shoal.store import History, Store
+
+if TYPE_CHECKING:
+    from shoal.figures import Series
 
 RUNS = 120
 """Runs whose steps one chart reads."""
@@ -44,7 +46,7 @@ def _history(one: Replicate, store: Store) -> History | None:
     return store.history(stored.run.replace(config=stored.config.replace(epochs=one.setup.epochs)), stored.engine)
 
 
-def series(grouping: Grouping, steps: Mapping[str, int], store: Store, factor: float) -> list[Series]:
+def series(grouping: Grouping, steps: Mapping[str, int], store: Store, factor: float) -> "list[Series]":
     """A series for each group: x (steps,), a row for each seed; empty where the steps of runs cannot be laid over
     each other, or are too many to read.
 
@@ -60,7 +62,10 @@ def series(grouping: Grouping, steps: Mapping[str, int], store: Store, factor: f
     return [one for one in found if one is not None]
 
 
-def _series(group: Group, most: int, store: Store, factor: float) -> Series | None:
+def _series(group: Group, most: int, store: Store, factor: float) -> "Series | None":
+    from shoal.figures import Series
+    from shoal.figures.curves import BINS
+
     kept, _, _ = chosen(group, most)
     rows: list[np.ndarray] = []
     for runs in kept.values():
