@@ -22,7 +22,7 @@ STOREYS = (
     "streams training",
     "data study",
     "analysis engines plan",
-    "probes provenance store wording",
+    "pace probes provenance store wording",
     "figures progress results rulings studyfile",
     "studies terminal",
     "notebook",

@@ -2,6 +2,7 @@
 """What the terminal shows is what is going on; and without a terminal it is a few plain lines."""
 
 import io
+import itertools
 import re
 
 import numpy as np
@@ -14,6 +15,13 @@ from shoal.progress import Board, duration, sparkline
 from shoal.runner import Demand, train
 from shoal.store import Store
 from shoal.terminal import Lines, Live, announcement, picture, view
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """An epoch of the fake engine, which says that it took a tenth of a second, does."""
+    ticks = itertools.count()
+    monkeypatch.setattr("shoal.pace.monotonic", lambda: next(ticks) / 10)
 
 
 def trained(tmp_path, *studies, stop_after=None):
@@ -78,9 +86,8 @@ def test_no_line_is_wider_than_the_terminal(tmp_path, width, height):
 
 def test_time_left_weighs_epochs_by_what_their_like_took(tmp_path):
     board = trained(tmp_path, tiny_study(epochs=9, seeds=[0]), stop_after=8)
-    board.latest = board.begun + 6
-    assert board.left == pytest.approx(12), "6 epochs took 6 seconds, 12 are left"
-    assert board.rate == pytest.approx(1)
+    assert board.left == pytest.approx(12 * 0.55 / 6), "6 epochs took .55 s, and half of one the rest; 12 are left"
+    assert board.pace.rate == pytest.approx(10)
 
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path):

@@ -133,7 +133,7 @@ def test_news_move_the_marks_and_fill_the_line_of_a_run():
     watched.news()
     assert watched.board.running == []
     assert watched.ended
-    assert watched.board.trained > 0
+    assert watched.board.pace.trained > 0
 
 
 def test_a_study_asked_for_meanwhile_appears(monkeypatch):
@@ -165,11 +165,13 @@ def test_what_was_stored_twice_as_fast_takes_half_as_long_still(monkeypatch):
     watched = following()
     trained(tiny_study(seeds=[0], epochs=9), stop_after=6)
     board = watched.board
-    now = board.begun + 0.05
-    monkeypatch.setattr("shoal.progress.monotonic", lambda: now)
+    now = board.pace.begun + 0.05
+    monkeypatch.setattr("shoal.pace.monotonic", lambda: now)
     watched.news()
-    assert board.trained == pytest.approx(6 * 0.5), "each took .1 s, half of it since"
-    assert board.left == pytest.approx(12 * 0.1 * 0.05 / 0.3)
+    assert board.pace.trained == pytest.approx(6 * 0.5), "each took .1 s, half of it since"
+    assert board.left is None, "too short a time to say more"
+    board.pace.latest = board.pace.begun + 0.2
+    assert board.left == pytest.approx(12 * 0.1 * (0.2 - 0.05) / 0.3)
 
 
 def test_a_writer_that_fell_silent_is_noticed(monkeypatch):

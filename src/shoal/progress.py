@@ -8,13 +8,13 @@ whoever trains, record by record, or from a store that another process fills.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from shoal.engines import EpochRecord
+from shoal.pace import Epochs, Pace, work
 from shoal.plan import Progress, Task
 from shoal.store.rows import NewRecord, RunRow, StoredStudy
 from shoal.study import Config, Run, Study
@@ -34,7 +34,7 @@ class Cell:
     like: Hashable = None
     """An epoch of runs that have the same takes as long."""
     work: float = 1.0
-    """How long an epoch takes, in whatever all cells of a board share: operations an example."""
+    """About how long an epoch takes, in whatever all cells of a board share."""
     done: int = 0
     """Epochs."""
     total: int = 0
@@ -56,6 +56,11 @@ class Cell:
         """``"relu-max · sigmoid, lr 0.9, avg · seed 2"``; a label that only repeats the study is left out."""
         label = "" if self.label == self.study else printable(self.label)
         return " · ".join(part for part in (self.study, label, f"seed {self.seed}") if part)
+
+    @property
+    def left(self) -> Epochs:
+        """What is still to be trained of it."""
+        return Epochs(self.like, self.work, 0 if self.ended else self.total - self.done)
 
     @property
     def ended(self) -> bool:
@@ -91,14 +96,9 @@ class Board:
         self.rows: list[tuple[str, dict[int, list[Cell]]]] = []
         for study in studies:
             self.rows.append((study.name, self._row(study, seeds, progress or {})))
-        self.begun = self.latest = monotonic()
-        self.trained = 0.0
-        """Epochs trained since then; of one that had begun before, the part since then."""
+        self.pace = Pace()
         self.note = ""
         """A few words to add to how far it is."""
-        self._busy = 0.0
-        self._costs: dict[Hashable, _Mean] = defaultdict(_Mean)
-        self._per_work = _Mean()
         self._keys: dict[Run, str] = {}
         self._stored: dict[int, Cell] = {}
         self._known: dict[int, int] = {}
@@ -111,14 +111,14 @@ class Board:
         self, study: Study, seeds: Sequence[int] | None, progress: Mapping[str, Progress]
     ) -> dict[int, list[Cell]]:
         row: dict[int, list[Cell]] = {}
-        works = [point.config.model.training_flops for point in study.points]
+        works = [work(point.config) for point in study.points]
         for seed in study.seeds if seeds is None else seeds:
-            for point, work in zip(study.points, works, strict=True):
+            for point, each in zip(study.points, works, strict=True):
                 run, label = Run(point.config, seed), told(point.values)
                 cell = self.cells.get(run.trajectory)
                 if cell is None:
                     stored = progress.get(run.trajectory, Progress(0))
-                    cell = Cell(study.name, label, seed, (run.config.model.name, run.config.batch_size), work)
+                    cell = Cell(study.name, label, seed, (run.config.model.name, run.config.batch_size), each)
                     cell.done, cell.diverged, cell.stopped = stored.epochs, stored.diverged, stored.stopped
                     self.cells[run.trajectory] = cell
                     row.setdefault(seed, []).append(cell)
@@ -132,7 +132,7 @@ class Board:
             cell = self.cells[task.run.trajectory]
             cell.done, cell.diverged, cell.stopped = task.start, False, False
             cell.total = task.run.config.epochs
-        self.begun = self.latest = monotonic()
+        self.pace.start()
 
     def record(self, record: EpochRecord) -> Cell:
         """One more epoch of one run, which is given back."""
@@ -142,8 +142,7 @@ class Board:
             cell.trail += [
                 float(part.mean()) for part in np.array_split(record.step_losses, TICKS_PER_EPOCH) if len(part)
             ]
-            self.latest = monotonic()
-            self._learn(cell, record.seconds)
+        self._hear(cell, record)
         return cell
 
     # ---- of a store that another process fills --------------------------------------------------------
@@ -203,8 +202,7 @@ class Board:
         cell.may_stop = row.config.get("early_stopping") is not None
         cell.running = cell.running and not cell.ended
         if row.epoch and row.id not in self._stored:
-            self._costs[cell.like].add(row.seconds / row.epoch)
-            self._per_work.add(row.seconds / row.epoch / cell.work)
+            self.pace.learn(cell.left, row.seconds / row.epoch)
         self._stored[row.id] = cell
 
     def news(self, record: NewRecord) -> Cell | None:
@@ -216,9 +214,7 @@ class Board:
         self._advance(cell, record, stopped=False)
         if record.epoch:
             cell.trail.append(record.train_loss)
-            self.latest = monotonic()
-            since = self.latest - self.begun
-            self._learn(cell, record.seconds, min(since / record.seconds, 1.0) if record.seconds else 1.0)
+        self._hear(cell, record)
         return cell
 
     # ---- of both --------------------------------------------------------------------------------------
@@ -228,11 +224,11 @@ class Board:
         cell.done, cell.loss, cell.accuracy = record.epoch, record.validation_loss, record.validation_accuracy
         cell.running = not cell.ended
 
-    def _learn(self, cell: Cell, seconds: float, share: float = 1.0) -> None:
-        """What an epoch took, of which this share was since the beginning."""
-        self.trained, self._busy = self.trained + share, self._busy + share * seconds
-        self._costs[cell.like].add(seconds)
-        self._per_work.add(seconds / cell.work)
+    def _hear(self, cell: Cell, record: EpochRecord | NewRecord) -> None:
+        if record.epoch:
+            self.pace.add(cell.left, record.seconds)
+        else:
+            self.pace.hear(record.seconds)
 
     @property
     def running(self) -> list[Cell]:
@@ -245,27 +241,9 @@ class Board:
         return done, sum(cell.total for cell in self.cells.values())
 
     @property
-    def rate(self) -> float:
-        """Epochs a second from the beginning of training to the latest of them."""
-        return self.trained / max(self.latest - self.begun, 1e-9)
-
-    @property
     def left(self) -> float | None:
-        """Seconds until the end, None before there is anything to judge by.
-
-        Epochs that are left are weighed by what their like have taken, or by their operations. Early stopping may end
-        it sooner.
-        """
-        if not self._busy:
-            return None
-        todo = sum((cell.total - cell.done) * self._cost(cell) for cell in self.cells.values() if not cell.ended)
-        return todo * (self.latest - self.begun) / self._busy
-
-    def _cost(self, cell: Cell) -> float:
-        if cell.done >= cell.total:
-            return 0.0
-        like = self._costs.get(cell.like)
-        return like.value if like else cell.work * self._per_work.value
+        """Seconds until the end, None before there is anything to judge by; early stopping may end it sooner."""
+        return self.pace.left(cell.left for cell in self.cells.values())
 
 
 def told(values: Mapping[str, Any]) -> str:
@@ -278,18 +256,6 @@ def told(values: Mapping[str, Any]) -> str:
 def printable(text: str) -> str:
     """Text whose control characters no terminal will obey: they may have come with a store."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
-
-
-class _Mean:
-    def __init__(self) -> None:
-        self.total, self.count = 0.0, 0
-
-    def add(self, value: float) -> None:
-        self.total, self.count = self.total + value, self.count + 1
-
-    @property
-    def value(self) -> float:
-        return self.total / self.count
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

@@ -139,8 +139,8 @@ def summary(board: Board) -> str:
     """``"412 of 1,370 epochs · 38.2 epochs/s · about 25 s left"``."""
     done, total = board.epochs
     parts = [f"{done:,} of {total:,} epochs"]
-    if board.trained:
-        parts.append(f"{board.rate:.1f} epochs/s")
+    if board.pace.trained:
+        parts.append(f"{board.pace.rate:.1f} epochs/s")
     if board.left is not None and done < total:
         parts.append(f"about {duration(board.left)} left")
     return " · ".join([*parts, board.note] if board.note else parts)
