@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The routes of Play: what may be chosen, train it, end it, see how it goes, take it home as Python.
+"""The routes of Play: what may be chosen, or was for a stored run; train it, end it, see how it goes, take it home.
 
 A browser sends settings, never code and never a path; `asks` says what they may be, the trainer trains them.
 """
@@ -14,16 +14,18 @@ from starlette.routing import Route
 
 from shoal.data import Dataset
 from shoal.data.sources import OFFICIAL
+from shoal.errors import UsageError
 from shoal.live import asks, puzzles
 from shoal.live.app import NotFound, answer, body, number
 from shoal.live.asks_fields import FIELDS, Field
 from shoal.live.asks_settings import Ask, Setting
+from shoal.live.asks_stored import setting_of
 from shoal.live.asks_words import python
 from shoal.live.lab import Lab
 from shoal.live.trainer import Training
 from shoal.results import on_data
 from shoal.runner import Demand, check
-from shoal.study import Point, Run
+from shoal.study import Config, Point, Run
 
 _DRAWING = threading.Lock()
 """However many watch, a chart is drawn once."""
@@ -97,6 +99,25 @@ def as_python(request: Request) -> Response:
     return answer({"python": python(asked, data)})
 
 
+def setting(request: Request) -> Response:
+    """The setting of a stored run, for the form to be filled with."""
+    lab, id = _lab(request), number(request, "run")
+    stored = lab.reader().run_of(id)
+    if stored is None:
+        raise NotFound(f"The store has no run {id}.")
+    try:
+        return answer(_setting(stored.config, lab.datasets()))
+    except UsageError as reason:
+        raise UsageError(f"Play cannot ask for run {id}. {reason}") from None
+
+
+def _setting(stored: Config, data: dict[str, Dataset]) -> Setting:
+    for asked, dataset in data.items():
+        if dataset.name == stored.data:
+            return setting_of(stored, asked, dataset)
+    raise UsageError(f"Its data, {stored.data!r}, is not here.")
+
+
 # ---- looking ------------------------------------------------------------------------------------------
 
 
@@ -147,5 +168,6 @@ ROUTES = (
     Route("/api/play/train", train, methods=["POST"]),
     Route("/api/play/cancel", cancel, methods=["POST"]),
     Route("/api/play/python", as_python, methods=["POST"]),
+    Route("/api/play/setting", setting, methods=["GET"]),
     Route("/api/play/chart", chart, methods=["GET"]),
 )
