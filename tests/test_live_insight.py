@@ -226,9 +226,9 @@ def test_the_newest_weights_of_a_played_run(lab, drawn):
     visitor = Visitor(rooms(lab))
     config = asked(drawn, softmax_regression(), optimizer=SGD(lr=0.2), epochs=2, batch_size=256)
     with Store.open(lab.store_path) as store:
-        tensors = store.weights(Run(config, 1), "native")
+        tensors, number = store.weights(Run(config, 1), "native"), store.run_id(Run(config, 1), "native")
     answer = visitor.get(f"/api/play/insight?training={id}&setting=1&seed=1").json
-    assert answer["epoch"] == 2
+    assert (answer["epoch"], answer["run"]) == (2, number)
     shown = see.first_weights(config.model, tensors, drawn.classes)
     assert answer["filters"]["shape"] == [10, 28, 28]
     assert answer["filters"]["pixels"] == shown["pixels"], "other weights"

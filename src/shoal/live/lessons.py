@@ -61,9 +61,11 @@ LESSONS = Lessons()
 
 
 def lessons(request: Request) -> Response:
-    """The insight into a run of a training; its epoch is null while there is none."""
+    """The insight into a run of a training, and the run's own number; the epoch is null while there is none."""
     lab: Lab = request.app.state.lab
-    return answer(LESSONS.of(_played(request, lab), lab.engine.name, lab) or {"epoch": None})
+    run = _played(request, lab)
+    found = LESSONS.of(run, lab.engine.name, lab)
+    return answer({**found, "run": lab.reader().run_id(run, lab.engine.name)} if found else {"epoch": None})
 
 
 def _played(request: Request, lab: Lab) -> Run:
