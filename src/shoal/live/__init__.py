@@ -31,7 +31,7 @@ def serve(lab: "Lab", *, host: str = "127.0.0.1", port: int = PORT) -> "Serving"
     """
     from shoal.live import vega, warming
     from shoal.live.app import application
-    from shoal.live.guard import Door
+    from shoal.live.door import Door
     from shoal.live.sockets import Serving, listen
 
     listening = listen(host, port)

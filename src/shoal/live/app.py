@@ -23,7 +23,8 @@ from shoal.data import Dataset
 from shoal.data.sources import OFFICIAL, Official
 from shoal.errors import ShoalError, UsageError
 from shoal.live import vega
-from shoal.live.guard import Door, Guard
+from shoal.live.door import Door
+from shoal.live.guard import Guard
 from shoal.live.lab import PLAYED, Lab
 from shoal.live.turns import in_turn
 from shoal.provenance import engine_facts
