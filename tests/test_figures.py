@@ -25,6 +25,7 @@ RATES = [
     ("lr 0.01", EPOCHS, np.array([[2.0, 1.5, 1.2, 1.0], [2.1, 1.6, 1.3, 1.1], [2.0, 1.4, 1.3, 1.05]])),
     ("lr 0.1", EPOCHS, np.array([[2.0, 0.9, 0.7, 0.6], [2.1, 1.0, 0.8, 0.7], [2.0, 0.8, 0.8, 0.65]])),
 ]
+FOUR = [(label, x, np.concatenate([values, values[:1]])) for label, x, values in RATES]
 WORDS = {"x_title": "epoch", "y_title": "validation loss"}
 
 
@@ -36,11 +37,11 @@ def layers(chart, kind):
 
 
 def test_curves_show_seeds_means_and_intervals():
-    chart = figures.curves(RATES, **WORDS)
+    chart = figures.curves(FOUR, **WORDS)
     seeds, means = layers(chart, "line")
     (band,) = layers(chart, "area")
-    assert len({row["line"] for row in seeds}) == 6
-    last = mean_interval([1.0, 1.1, 1.05])
+    assert len({row["line"] for row in seeds}) == 8
+    last = mean_interval([1.0, 1.1, 1.05, 1.0])
     assert next(r["y"] for r in means if r["line"] == "lr 0.01" and r["x"] == 3) == pytest.approx(last.mean, rel=1e-5)
     high = next(r["high"] for r in band if r["line"] == "lr 0.01" and r["x"] == 3)
     assert high == pytest.approx(last.high, rel=1e-5)
@@ -278,7 +279,11 @@ def test_a_label_that_no_drawing_can_hold_ends_no_process():
     assert figures.png(figures.curves(series, **WORDS)).startswith(b"\x89PNG")
 
 
-def test_an_interval_of_too_few_seeds_can_be_left_out():
-    series = [figures.Series(*one, banded=False) for one in RATES]
-    assert layers(figures.curves(RATES, **WORDS), "area")
-    assert layers(figures.curves(series, **WORDS), "area") == []
+def test_fewer_than_four_seeds_have_no_band():
+    """Also where it is only after a while that there are so few, as the others have diverged."""
+    assert layers(figures.curves(RATES, **WORDS), "area") == []
+    assert len(layers(figures.curves(RATES, **WORDS), "line")) == 2
+    diverged = FOUR[0][2].copy()
+    diverged[0, 2:] = np.nan
+    (band,) = layers(figures.curves([("lr 10", EPOCHS, diverged)], **WORDS), "area")
+    assert [row["x"] for row in band] == [0, 1]

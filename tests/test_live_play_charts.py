@@ -46,13 +46,11 @@ def test_a_run_that_diverged_is_in_no_mean():
     assert lost.values[0, 0] == 9.0
 
 
-def test_two_seeds_have_a_mean_and_no_band():
-    values = np.array([[2.0, 1.0], [3.0, 2.0]])
-    mean, seeds = _lines("a", values, np.array([1, 1]), np.zeros(2, bool))
-    assert mean.values.tolist() == [2.5, 1.5]
-    assert seeds.values[:2].tolist() == values.tolist()
-    assert np.isnan(seeds.values[2]).all()
-    assert seeds.means_to == -1
+@pytest.mark.parametrize(("seeds", "bands"), [(1, 0), (2, 0), (3, 0), (4, 1)])
+def test_a_band_needs_four_seeds(seeds, bands):
+    values = [[2.0, 1.0 + seed / 10] for seed in range(seeds)]
+    chart = _curves([side("a", values, [1] * seeds)], "validation_loss", False)
+    assert sum(layer["mark"]["type"] == "area" for layer in chart["layer"]) == bands
 
 
 def test_every_line_of_a_chart_is_a_line_of_its_own():
@@ -66,9 +64,9 @@ def test_every_line_of_a_chart_is_a_line_of_its_own():
             drawn[row["line"]][row["x"]] = row["y"]
     assert list(drawn["a"].values()) == [2.0, 1.0, 0.6]
     seeds = [list(line.values()) for name, line in drawn.items() if name != "a"]
-    assert [[y for y in line if y is not None] for line in seeds if line[0]] == [
+    assert sorted([y for y in line if y is not None] for line in seeds if line[0]) == sorted(
         [y for y in row if y == y] for row in values
-    ]
+    )
 
 
 def test_a_loss_that_runs_away_does_not_flatten_the_others():

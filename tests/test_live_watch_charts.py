@@ -111,12 +111,30 @@ def test_smoothing_begins_with_the_first_value_and_ends_with_the_last():
 
 
 def test_a_chart_has_the_reports_marks_and_points_with_exact_values(writer, watch):
-    whole(writer)
+    whole(writer, range(4))
     found = watch("chart", study="rates")
     hover = found["chart"]["layer"][-1]
-    words = {"series": "lr 0.1", "epoch": "3", "mean": ".61000", "95% interval": "[.58516, .63484]", "seeds": "3"}
+    words = {"series": "lr 0.1", "epoch": "3", "mean": ".61500", "95% interval": "[.59446, .63554]", "seeds": "4"}
     assert words in [row["told"] for row in hover["data"]["values"]]
     assert {"area", "line", "text"} <= {layer["mark"]["type"] for layer in found["chart"]["layer"]}
+
+
+def test_fewer_than_four_seeds_have_no_interval_anywhere(writer, watch):
+    whole(writer)
+    found = watch("chart", study="rates")
+    assert {row["told"]["95% interval"] for row in found["chart"]["layer"][-1]["data"]["values"]} == {"–"}
+    assert "area" not in {layer["mark"]["type"] for layer in found["chart"]["layer"]}
+    assert {tuple(row[-2:]) for row in found["numbers"]["rows"]} == {("–", "–")}
+    assert found["caption"].endswith("Thin lines are seeds, thick ones their means; n = 3 seeds.")
+
+
+def test_the_caption_says_from_how_many_seeds_on_there_are_bands(writer, watch):
+    study = tiny_study(seeds=range(5))
+    ask(writer, study)
+    for point, seeds in zip(study.points, (5, 2), strict=True):
+        for seed in range(seeds):
+            put(writer, Run(point.config, seed), falling(0.5, seed))
+    assert ", bands, from 4 seeds on, 95% intervals; n = 2 to 5 seeds." in watch("chart", study="rates")["caption"]
 
 
 def test_the_caption_is_composed_from_the_numbers(writer, watch):

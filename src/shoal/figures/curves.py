@@ -38,10 +38,10 @@ def curves(
     width: int | None = None,
     height: int | None = None,
 ) -> alt.LayerChart | alt.ConcatChart:
-    """Curves over seeds: each seed a thin line, the mean a thick one, the 95% t interval a band.
+    """Curves over seeds: each seed a thin line, the mean a thick one, the 95% t interval a band, from four seeds on.
 
     Args:
-        series: (label, x (E,), values (n, E)) each; with one seed there is a line and no band.
+        series: (label, x (E,), values (n, E)) each; one seed is a single line.
         ordered: the labels are steps of one quantity (learning rates): one hue from weak to strong.
         accent: the label of the notable series.
         among: all labels of a chapter, so that one series has one colour in each of its figures.

@@ -25,8 +25,6 @@ class Series(NamedTuple):
     x: np.ndarray
     values: np.ndarray
     means_to: float = inf
-    banded: bool = True
-    """Whether the interval is drawn, which of very few seeds is wider than the plane."""
 
     @property
     def seeds(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from shoal import theme
+from shoal import theme, wording
 from shoal.analysis.statistics import mean_band
 from shoal.figures.drawing import Rows, Series, point, shade, table
 from shoal.figures.frame import Frame
@@ -58,7 +58,7 @@ def strokes(
     for one in series:
         hue = theme.light(colour[one.label])
         mean, low, high = band(one)
-        bands += _band_rows(frame, one, low, high, hue) if one.banded else []
+        bands += _band_rows(frame, one, np.where(_enough(one), low, np.nan), high, hue)
         if np.isfinite(mean).any():  # several series may have one label: only one of them a mean
             means[one.label in dashed] += _line_rows(frame, one.label, one.x, mean, hue)
         if len(one.seeds) > 1 and not isinstance(one, Bins):
@@ -69,6 +69,11 @@ def strokes(
     layers += [_marks(frame, seeds, strokeWidth=0.7, opacity=0.4)] if seeds else []
     layers += [_marks(frame, means[False], strokeWidth=wide)] if means[False] else []
     return layers + ([_marks(frame, means[True], strokeWidth=wide, strokeDash=[5, 3])] if means[True] else [])
+
+
+def _enough(one: Series) -> np.ndarray:
+    """bool (E,): where an interval is drawn. Of two or three seeds it would fill the plane and say nothing."""
+    return np.full(len(one.x), True) if isinstance(one, Bins) else np.isfinite(one.seeds).sum(axis=0) >= wording.FEWEST
 
 
 def behind(frame: Frame, series: Sequence[Series]) -> list[alt.Chart]:

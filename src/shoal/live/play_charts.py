@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from shoal import figures, wording
+from shoal import figures
 from shoal.analysis.comparison import compare
-from shoal.analysis.statistics import mean_band
 from shoal.data import Dataset
 from shoal.errors import UsageError
 from shoal.figures import Series
@@ -109,16 +108,10 @@ def _names(labels: list[str], most: int) -> list[str]:
 
 
 def _lines(label: str, values: np.ndarray, last: np.ndarray, diverged: np.ndarray) -> list[Series]:
-    """The runs that a mean is taken of, and those that only are thin lines beside it.
-
-    With two or three seeds an interval would fill the plane and say nothing: the mean then comes without its band.
-    """
+    """The runs that a mean is taken of, and those that only are thin lines beside it."""
     epochs = values.shape[1] - 1
     x, begun, within = np.arange(epochs + 1), last >= 0, meant(last, diverged, epochs)
     means_to = float(last[within].min()) if within.any() else 0.0
-    if 1 < within.sum() < wording.FEWEST:
-        mean = Series(label, x, mean_band(values[within])[0], means_to)
-        return [mean, _thin(label, x, values[begun])]
     mean = Series(label, x, values[within], means_to)
     return [mean, _thin(label, x, values[begun & ~within])] if (begun & ~within).any() else [mean]
 

@@ -134,9 +134,8 @@ def curves(title: str, lines: Sequence[Line], *, ordered: bool = False, dashed: 
     many = len(shown) > ON_ONE_PLANE
     size = {"width": None, "height": 130} if many else {"width": 300, "height": 200}
     with figures.unchecked():
-        series = [figures.Series(*line, banded=len(line[2]) >= wording.FEWEST) for line in shown]
         chart = figures.curves(
-            series, x_title="epoch", y_title=title, ordered=ordered and not many, dashed=dashed, facet=many, **size
+            shown, x_title="epoch", y_title=title, ordered=ordered and not many, dashed=dashed, facet=many, **size
         )
         drawing = figures.svg(chart)
     ends = wording.listed([f"{label}: {_last(values)}" for label, _, values, _ in shown])

@@ -85,7 +85,13 @@ def _strokes(lines: Sequence[Lines]) -> str:
     n = wording.seeds(counts[-1]) if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} seeds"
     if counts[-1] == 1:
         return f"Single runs, without a band; {n}."
-    return f"Thin lines are seeds, thick ones their means, bands 95% intervals; {n}."
+    bands = f", bands{_from_enough(counts)} 95% intervals" if counts[-1] >= wording.FEWEST else ""
+    return f"Thin lines are seeds, thick ones their means{bands}; {n}."
+
+
+def _from_enough(counts: Sequence[int]) -> str:
+    """What is to be said of groups of very few seeds beside others."""
+    return f", from {wording.FEWEST} seeds on," if counts[0] < wording.FEWEST else ""
 
 
 def _averaged(lines: Sequence[Lines]) -> str:

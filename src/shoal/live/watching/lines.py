@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from shoal import wording
 from shoal.analysis.statistics import mean_band
 from shoal.live.watching.gathering import Replicate
 from shoal.live.watching.grouping import Group
@@ -156,12 +157,14 @@ class Mean(NamedTuple):
 
 
 def means(one: Lines) -> list[Mean]:
-    """The points of a group's thick line, with 95% intervals over its seeds (NaN of a single one)."""
+    """The points of a group's thick line, with 95% intervals over its seeds (NaN where they are too few for one)."""
     rows = one.values[one.averaged, : one.means_to + 1]
     mean, low, high = (line.tolist() for line in mean_band(rows))
     counts, x = np.isfinite(rows).sum(axis=0).tolist(), one.x.tolist()
     points = [Mean(epoch, x[epoch], mean[epoch], low[epoch], high[epoch], n) for epoch, n in enumerate(counts)]
-    return [point for point in points if point.n]
+    return [
+        point if point.n >= wording.FEWEST else point._replace(low=np.nan, high=np.nan) for point in points if point.n
+    ]
 
 
 def trained_only(one: Lines) -> Lines:
