@@ -14,7 +14,7 @@ from shoal.live.watching import layers
 from shoal.live.watching.gathering import Replicate, Setup
 from shoal.live.watching.grouping import Group
 from shoal.live.watching.lines import lines, means, smoothed
-from shoal.store import RunRow
+from shoal.store import RunRow, Store
 from shoal.study import Grid, Run, Study
 from watched import STEPS, Watching, ask, put
 
@@ -52,6 +52,17 @@ def group(courses, epochs=3, diverged=()):
         replicates.append(Replicate(setup, seed, status, row, done))
     curves = {seed + 1: np.array(course) for seed, course in enumerate(courses)}
     return Group("a", (setup,), tuple(replicates)), curves
+
+
+def test_only_the_runs_that_are_drawn_are_read(writer, watch, monkeypatch):
+    whole(writer, seeds=range(6))
+    monkeypatch.setattr("shoal.live.watching.charts.LINES", 6)
+    asked = []
+    curves = Store.curves
+    monkeypatch.setattr(Store, "curves", lambda store, ids, metric: asked.append(ids) or curves(store, ids, metric))
+    shown = watch("chart", study="rates", metric="validation_loss")
+    assert "of the first 3 seeds" in shown["caption"]
+    assert [len(ids) for ids in asked] == [6]
 
 
 # ---- lines ----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from shoal.live.watching import layers, stepwise
 from shoal.live.watching.captions import Shown, caption
 from shoal.live.watching.gathering import Watched
 from shoal.live.watching.grouping import BY_CONFIG, Grouping, grouped
-from shoal.live.watching.lines import Axis, Lines, lines, means, trained_only
+from shoal.live.watching.lines import Axis, Lines, chosen, lines, means, trained_only
 from shoal.store import Store
 
 Metric = Literal["validation_loss", "validation_accuracy", "train_loss", "train_accuracy", "seconds"]
@@ -61,10 +61,11 @@ def chart(asked: Asked, study: Watched, store: Store) -> dict[str, Any]:
 
 
 def _lines(asked: Asked, grouping: Grouping, steps: Mapping[str, int], store: Store) -> list[Lines]:
-    ids = {one.row.id for group in grouping.groups for one in group.replicates if one.row}
+    most = max(LINES // max(len(grouping.groups), 1), 2)
+    shown = [one for group in grouping.groups for runs in chosen(group, most)[0].values() for one in runs]
+    ids = {one.row.id for one in shown if one.row}
     curves = store.curves(ids, asked.metric)
     seconds = store.curves(ids, "seconds") if asked.x == "seconds" else {}
-    most = max(LINES // max(len(grouping.groups), 1), 2)
     found = [lines(group, curves, seconds, steps, asked.x, most) for group in grouping.groups]
     return [trained_only(one) for one in found] if asked.metric == "seconds" else found
 
