@@ -56,8 +56,7 @@ async function entered(name) {
   root.setAttribute("aria-busy", "true");
   dom.put(root, dom.h("p", { class: "hint" }, "Opening"));
   try {
-    await known;
-    const { enter } = await code(name);
+    const [{ enter }] = await Promise.all([code(name), known]);
     dom.put(root);
     return await enter(root, lab);
   } catch (error) {
