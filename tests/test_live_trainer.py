@@ -9,17 +9,15 @@ import pytest
 
 from fakes import FakeEngine, dots, tiny_study
 from shoal.engines import EpochRecord
-from shoal.engines.native import NativeEngine
 from shoal.errors import EngineError, UsageError
-from shoal.live import trainer as trainers
+from shoal.live import trainings
 from shoal.live.trainer import Trainer
-from shoal.models import mlp, softmax_regression
+from shoal.models import softmax_regression
 from shoal.optimizers import SGD
 from shoal.runner import Demand
 from shoal.runner import train as train_whole
 from shoal.store import Store
 from shoal.study import Config, Grid, Run, Study
-from small_data import patches
 
 DATA = {"dots": dots()}
 PATIENCE = 60
@@ -177,22 +175,6 @@ def test_a_training_that_waits_in_the_middle_of_an_epoch_is_ended(start, ears, t
     assert stored(tmp_path, study) == [None] * 6
 
 
-def test_the_native_engine_ends_in_the_middle_of_a_long_epoch(start, ears, tmp_path):
-    """Its only epoch would take minutes."""
-    data = patches(train=60_000)
-
-    def config(lr: float) -> Config:
-        model = mlp(1024, 1024, 1024, classes=3, input_shape=(1, 8, 8))
-        return Config(data="patches", model=model, optimizer=SGD(lr=lr), epochs=1, batch_size=1)
-
-    study = Study("slow", config, Grid(lr=[0.001]), seeds=range(2))
-    trainer = start(NativeEngine(threads=2), {"patches": data})
-    ears.listener = lambda told: trainer.cancel(told["id"]) if told["state"] == "training" else None
-    id = trainer.ask(study)
-    ears.wait(id, "cancelled")
-    assert "finished" not in stored(tmp_path, study, "native")
-
-
 def test_what_was_stored_stays_and_the_same_question_goes_on(start, ears, tmp_path):
     def enough(told: dict[str, Any]) -> None:
         if told["id"] == 1 and told["done"] >= 5:
@@ -233,11 +215,11 @@ def test_only_so_many_wait(start, ears):
     trainer = start(Gated())
     first = trainer.ask(tiny_study())
     ears.wait(first, "training")
-    waiting = [trainer.ask(tiny_study()) for _ in range(trainers.MOST_QUEUED)]
+    waiting = [trainer.ask(tiny_study()) for _ in range(trainings.MOST_QUEUED)]
     with pytest.raises(UsageError, match="wait already"):
         trainer.ask(tiny_study())
     trainer.ask(tiny_study(), replace=waiting[-1])
-    assert len(trainer.state()) == 1 + trainers.MOST_QUEUED + 1
+    assert len(trainer.state()) == 1 + trainings.MOST_QUEUED + 1
 
 
 def test_a_store_that_another_writes_to_is_told_in_its_own_words(start, ears, tmp_path):
@@ -288,7 +270,7 @@ def test_a_study_names_the_data_that_is_really_trained_on(start, ears, tmp_path)
 
 
 def test_it_forgets_what_ended_long_ago(start, ears, monkeypatch):
-    monkeypatch.setattr(trainers, "REMEMBERED", 2)
+    monkeypatch.setattr(trainings, "REMEMBERED", 2)
     trainer = start(FakeEngine())
     ids = [
         trainer.ask(tiny_study(epochs=1))

@@ -22,7 +22,7 @@ from shoal.live.asks_settings import Ask, Setting
 from shoal.live.asks_stored import setting_of
 from shoal.live.asks_words import python
 from shoal.live.lab import Lab
-from shoal.live.trainer import Training
+from shoal.live.trainings import Training
 from shoal.results import on_data
 from shoal.runner import Demand, check
 from shoal.study import Config, Point, Run
