@@ -45,7 +45,7 @@ def lenet_for_digits(page: Page) -> None:
 
 
 def trained(page: Page) -> None:
-    expect(page.locator("#play .standing")).to_contain_text("Finished: 8 epochs")
+    expect(page.locator("#play .standing")).to_contain_text("Finished: 1 run, all stored.")
     expect(page.locator("#play .chart svg").first).to_be_visible()
 
 

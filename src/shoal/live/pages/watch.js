@@ -116,12 +116,13 @@ function whoTrains({ topic, state }) {
 
 function nothing(h, store) {
   const typed = /^[\w.-]+$/.test(store) ? store : `'${store.replaceAll("'", "'\\''")}'`; // as a shell takes it
+  const play = h("a", { href: "#play" }, "Play");
   return h(
     "div",
     { class: "nothing", hidden: true },
     h("h2", {}, "Nothing has been trained yet"),
     h("p", { class: "lead" }, "Every run of the store shows here: its curves while it trains, and afterwards."),
-    h("p", {}, "Train a first network in ", h("a", { href: "#play" }, "Play"), ", or a report's study in a terminal:"),
+    h("p", {}, "Train a first network in ", play, ", or a study of the report in a terminal:"),
     h("pre", {}, h("code", {}, `shoal run learning-rates --store ${typed}`)),
     h("p", { class: "hint" }, `In the folder of ${store}, in the environment that serves this page.`),
   );
