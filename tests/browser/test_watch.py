@@ -107,7 +107,7 @@ def test_runs_are_sorted_by_any_column_from_the_keyboard(page: Page, lab_url: st
     heading.get_by_role("button").focus()
     page.keyboard.press("Enter")
     expect(heading).to_have_attribute("aria-sort", "descending")
-    cells = room.locator(".runs tbody tr td:nth-last-child(2)")
+    cells = room.locator(".runs tbody tr td:nth-last-child(3)")
     expect(cells).to_have_count(6)
     values = [float(text) for text in cells.all_text_contents()]
     assert values == sorted(values, reverse=True)

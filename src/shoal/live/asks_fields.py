@@ -154,7 +154,17 @@ FIELDS: tuple[Field, ...] = (
         when=VELOCITY,
         hint="The share of the last step's velocity that is kept.",
     ),
-    Field("lr", "Learning rate", "number", 0.1, least=1e-6, most=1e3, step=0.05, log=True),
+    Field(
+        "lr",
+        "Learning rate",
+        "number",
+        0.1,
+        least=1e-6,
+        most=1e3,
+        step=0.05,
+        log=True,
+        hint="How far each step goes against the gradient.",
+    ),
     Field(
         "optimizer.weight_decay",
         "Weight decay",
@@ -212,7 +222,7 @@ FIELDS: tuple[Field, ...] = (
         least=1,
         most=20,
         step=1,
-        hint="Replicates of each setting. Fewer than 6 decide nothing.",
+        hint="Replicates of each setting. Fewer than 6 settle nothing.",
     ),
 )
 """In the order of the form. The data sets to choose from are those that the server has."""

@@ -6,6 +6,8 @@ import { h, put } from "./dom.js";
 import { paced, settled } from "./pace.js";
 import { curves } from "./play_curves.js";
 import { form } from "./play_form.js";
+import { linked } from "./play_links.js";
+import { memory } from "./play_memory.js";
 import { progress } from "./play_progress.js";
 import { puzzleList } from "./play_puzzles.js";
 import { sight } from "./play_sight.js";
@@ -15,15 +17,18 @@ import { following } from "./play_training.js";
 const STILL = 100; // milliseconds that a control must rest before it trains by itself
 const CHARTS = 250; // milliseconds between readings of the chart
 const LESSONS = 700;
+const SAME = "Both settings are the same so far. Change something in B.";
 
 /** Builds the room; see main.js for what it answers to. */
 export async function enter(root, lab) {
   const { fields, defaults, puzzles } = await lab.api.get("/api/play/form");
-  const remark = h("p", { class: "hint", hidden: true });
+  const remark = h("div", { class: "hint", role: "status", hidden: true });
+  const refusal = h("div", { class: "error", role: "alert", hidden: true });
   const trouble = h("div", { class: "error", role: "alert", hidden: true });
   const always = h("input", { type: "checkbox", role: "switch", checked: true });
   let visible = true;
   let pace = CHARTS;
+  let trained = { settings: [], seeds: 0 }; // what the training is of: labels and data of its settings
 
   // ---- asking -----------------------------------------------------------------------------------------
 
@@ -32,61 +37,106 @@ export async function enter(root, lab) {
   const begin = paced(() => 0, async () => {
     soon.stop();
     const ask = choices.ask();
-    say(remark, choices.trouble());
     if (!ask) return;
     try {
       const { settings } = await training.begin(ask);
+      say(refusal, "");
       say(trouble, "");
-      lessons.about(settings, ask.seeds, first);
+      trained = { settings: settings.map(({ label }, at) => ({ label, data: ask.settings[at].data })), seeds: ask.seeds };
+      lessons.about(trained.settings, trained.seeds, first);
       first = undefined;
     } catch (error) {
-      say(trouble, error.message);
+      refused(error);
     }
   });
   const soon = settled(STILL, begin);
 
   /** Somebody asks for it, and does not only move a slider. */
   const train = () => {
+    if (!ready()) return;
     lab.say("Training begins");
     begin();
   };
+
+  /** Whether there is something to ask for; if not, it is said where. */
+  const ready = () => {
+    remind();
+    return !choices.complain() && !choices.same();
+  };
+
+  /** The server said no to what was asked: its words stand beside what was pressed. */
+  const refused = (error) => say(refusal, error.message);
 
   const submit = (event) => {
     event.preventDefault(); // it is sent by script, and not before it was looked at
     train();
   };
 
+  const remind = () => say(remark, choices.same() ? SAME : "");
+
   const changed = () => {
-    say(remark, choices.trouble());
+    remind();
     file.element.hidden = true; // it says what was chosen before
-    if (training.id() !== null && always.checked && !choices.trouble()) soon();
+    if (training.id() !== null && always.checked && choices.ask()) soon();
     else soon.stop();
   };
 
+  const fill = (ask) => {
+    soon.stop();
+    choices.fill(ask);
+    compare.sync();
+    remind();
+    say(refusal, "");
+    file.element.hidden = true;
+  };
+
+  /** Fills the form as the address asks, once: from then on it is the form's own, also after a reload. */
+  const open = async (given) => {
+    try {
+      const found = await linked(lab, fields, given);
+      if (!found) return;
+      history.replaceState(null, "", "#play");
+      fill(found.ask);
+      say(remark, found.words);
+      press.focus();
+    } catch (error) {
+      refused(error);
+      refusal.scrollIntoView({ block: "nearest" });
+    }
+  };
+
   const play = (puzzle) => {
-    choices.fill(puzzle.ask);
+    fill(puzzle.ask);
     plot.choose(puzzle);
     list.choose(puzzle);
-    compare.sync();
-    file.element.hidden = true;
     first = puzzle.setting;
     train();
   };
 
   const cancel = () => {
     soon.stop();
-    training.cancel().catch((error) => say(trouble, error.message));
+    training.cancel().catch((error) => say(trouble, error.message)); // it is pressed there
   };
 
   // ---- following --------------------------------------------------------------------------------------
 
   const training = following(lab, (told, ended) => {
     line.show(told);
+    if (told.state === "failed") say(trouble, told.error);
     if (!ended) return;
     look();
     if (told.state === "finished") lab.say(`Training finished, ${told.total} epochs`);
-    if (told.state === "failed") say(trouble, told.error);
   });
+
+  /** Goes on where this tab was before it was loaded again: with the form, and the training if it is still known. */
+  const resume = async ({ ask, always: again, chart, training: mark, trained: before }) => {
+    fill(ask);
+    always.checked = again;
+    plot.choose(chart);
+    if (!(await training.resume(mark))) return;
+    trained = before;
+    lessons.about(trained.settings, trained.seeds);
+  };
 
   /** Reads a part of the room again, if there is anything to see and anybody to see it. */
   const reading = (gap, part) => paced(gap, async () => {
@@ -111,22 +161,19 @@ export async function enter(root, lab) {
   choices.fill(defaults);
   const list = puzzleList(puzzles, play);
   const compare = second(choices, changed);
-  const asked = () => {
-    say(remark, choices.trouble());
-    return choices.ask();
-  };
-  const file = studyFile(lab, asked, (error) => say(trouble, error.message));
+  const file = studyFile(lab, () => (ready() ? choices.ask() : null), refused);
   const line = progress(cancel);
   const plot = curves(lab, draw);
   const lessons = sight(lab, learn);
+  const press = h("button", { class: "button primary", type: "submit" }, "Train");
   const bench = h(
     "form",
     { class: "bench", "aria-label": "Setting", novalidate: true, onsubmit: submit },
     choices.element,
+    h("div", { class: "actions" }, press, compare.button, file.button),
     remark,
-    h("div", { class: "actions" },
-      h("button", { class: "button primary", type: "submit" }, "Train"), compare.button, file.button),
-    h("div", { class: "field" }, h("label", {}, always, "Train on every change")),
+    refusal,
+    h("div", { class: "field" }, h("label", {}, always, "Train again on every change")),
   );
   put(
     root,
@@ -138,14 +185,21 @@ export async function enter(root, lab) {
       h("div", { class: "outcome" }, list.look, line.element, trouble, file.element, plot.element, lessons.element)),
   );
 
+  const { kept, keep } = memory();
+  if (kept) await resume(kept);
+  keep(() => ({
+    ask: choices.values(), always: always.checked, chart: plot.chosen(), training: training.mark(), trained,
+  }));
+
   return {
     event(message) {
       if (message.pace) pace = message.pace > 1 ? 1000 * message.pace : CHARTS;
       if (training.hear(message)) look();
     },
-    show() {
+    show(given) {
       visible = true;
       look();
+      return open(given);
     },
     hide() {
       visible = false;

@@ -5,20 +5,29 @@
 import { h } from "./dom.js";
 
 /**
- * The control of a field: `element`, `read()` (undefined while it holds nothing that may be asked for), `write(value)`
- * and `name(text)`, what a screen reader calls it. `changed()` is called after each change by hand.
+ * The control of a field: `element`, `read()` (undefined while it holds nothing that may be asked for), `write(value)`,
+ * `name(text)`, what a screen reader calls it, `focus()`, and `fault(id)`: the id of what says that its value is wrong,
+ * or null while it is not. `changed()` is called after each change by hand.
  */
 export function control(field, changed) {
-  return KINDS[field.kind](field, changed);
+  const { input, ...own } = KINDS[field.kind](field, changed);
+  const fault = (id) => {
+    if (id) {
+      input.setAttribute("aria-invalid", "true");
+      input.setAttribute("aria-describedby", id);
+    } else ["aria-invalid", "aria-describedby"].forEach((name) => input.removeAttribute(name));
+  };
+  return { ...own, focus: () => input.focus(), fault };
 }
 
-function choice({ choices }, changed) {
+function choice({ choices, default: usual }, changed) {
   const words = choices.map(([word, title]) => h("option", { value: word }, title));
   const element = h("select", { onchange: changed }, words);
   return {
     element,
+    input: element,
     read: () => element.value,
-    write: (value) => (element.value = value),
+    write: (value) => (element.value = choices.some(([word]) => word === value) ? value : usual),
     name: (text) => element.setAttribute("aria-label", text),
   };
 }
@@ -30,6 +39,7 @@ function toggle(field, changed) {
   box.addEventListener("change", show);
   return {
     element: h("label", { class: "toggle" }, box, word),
+    input: box,
     read: () => box.checked,
     write: (value) => {
       box.checked = value;
@@ -48,20 +58,12 @@ function widths({ least, most, longest }, changed) {
     const fit = numbers.every((one) => Number.isInteger(one) && one >= least && one <= most);
     return fit && numbers.length >= 1 && numbers.length <= longest ? numbers : undefined;
   };
-  element.addEventListener("input", () => {
-    const wrong = read() === undefined;
-    element.setAttribute("aria-invalid", String(wrong));
-    element.setCustomValidity(wrong ? `Use 1 to ${longest} whole numbers from ${least} to ${most}.` : "");
-    changed();
-  });
+  element.addEventListener("input", changed);
   return {
     element,
+    input: element,
     read,
-    write: (value) => {
-      element.value = value.join(", ");
-      element.removeAttribute("aria-invalid");
-      element.setCustomValidity("");
-    },
+    write: (value) => (element.value = value.join(", ")),
     name: (text) => element.setAttribute("aria-label", text),
   };
 }
@@ -88,6 +90,7 @@ function number(field, changed) {
   });
   return {
     element: h("div", { class: "slider" }, slider, exact),
+    input: exact,
     read: () => (exact.validity.valid ? exact.valueAsNumber : undefined),
     write: (value) => {
       exact.value = value;

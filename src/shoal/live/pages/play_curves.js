@@ -3,6 +3,7 @@
 // words what they show. It follows no events itself; the room says when there may be something new.
 
 import { field, h } from "./dom.js";
+import { meaning } from "./play_meaning.js";
 
 const METRICS = {
   validation_loss: "Validation loss",
@@ -11,8 +12,12 @@ const METRICS = {
   train_accuracy: "Training accuracy",
 };
 
+const MINUS = "For each seed the value of setting B minus that of setting A. Both begin with the same draws and see the "
+  + "images in the same order, so that what is left between them is what you changed. Where the line is 0, they are alike.";
+
 /**
- * The curves: `element`, `read(training)` draws them as they are now, `choose({ metric, log_y })` sets what is drawn.
+ * The curves: `element`, `read(training)` draws them as they are now, `choose({ metric, log_y })` sets what is drawn,
+ * `chosen()` tells it.
  * `changed()` is called when another metric or scale is chosen by hand.
  */
 export function curves(lab, changed) {
@@ -29,6 +34,7 @@ export function curves(lab, changed) {
     h("h4", {}, "The difference, seed by seed"),
     between,
     sentence,
+    meaning("What is B − A?", MINUS),
   );
   const element = h(
     "div",
@@ -65,5 +71,7 @@ export function curves(lab, changed) {
     log.checked = log_y;
   };
 
-  return { element, read, choose };
+  const chosen = () => ({ metric: metric.value, log_y: log.checked });
+
+  return { element, read, choose, chosen };
 }

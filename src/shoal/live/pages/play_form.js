@@ -3,37 +3,39 @@
 // compared, one for B beside it. It knows no field by heart but those that it keeps folded away, and sends nothing.
 
 import { h, put } from "./dom.js";
-import { control } from "./play_controls.js";
+import { LETTERS, row } from "./play_row.js";
 
 const FOLDED = new Set([
   "model.dropout", "model.batch_norm", "optimizer.weight_decay", "init", "standardize", "loss",
 ]);
-const LETTERS = ["A", "B"];
 
 /**
  * The form: `element`; `ask()`, the body that the server takes, or null while a value is out of bounds or both settings
- * say the same; `fill(ask)`; `compare(on)` and `comparing()`; `trouble()`, why there is nothing to ask for, in words.
- * `changed()` is called after each change by hand.
+ * say the same; `values()`, the same with defaults in place of what is out of bounds; `fill(ask)`; `compare(on)` and
+ * `comparing()`; `same()`, whether two are compared that say the same; `complain()`, which says what is out of bounds,
+ * leads there, and tells whether there is anything. `changed()` is called after each change by hand.
  */
 export function form(fields, changed) {
   const hear = () => {
     show();
     changed();
   };
-  const rows = fields.map((field) => row(field, hear));
+  const rows = fields.map((field) => row({ ...field, folded: FOLDED.has(field.name) }, hear));
   const named = new Map(rows.map((one) => [one.field.name, one]));
+  const seeds = named.get("seeds");
+  const ofSetting = rows.filter((one) => one !== seeds);
+  const folded = rows.filter((one) => one.field.folded);
   const letters = LETTERS.map((each) => h("span", {}, `Setting ${each}`));
   const heads = h("div", { class: "cells heads", "aria-hidden": "true" }, letters);
   const more = h("summary");
-  const inFold = (one) => FOLDED.has(one.field.name);
-  const fold = h("details", {}, more, rows.filter(inFold).map((one) => one.element));
+  const fold = h("details", {}, more, folded.map((one) => one.element));
   const element = h(
     "div",
     { class: "settings" },
     heads,
-    rows.filter((one) => !inFold(one) && one.field.name !== "seeds").map((one) => one.element),
+    ofSetting.filter((one) => !one.field.folded).map((one) => one.element),
     fold,
-    named.get("seeds")?.element,
+    seeds.element,
   );
   let two = false;
 
@@ -47,13 +49,13 @@ export function form(fields, changed) {
     heads.hidden = !two;
     element.classList.toggle("two", two);
     for (const one of rows) one.show(two, [0, 1].map((which) => matters(one, which)));
-    const changed = rows.filter((one) => inFold(one) && one.changed()).length;
-    put(more, "More choices ", changed > 0 && h("span", { class: "tag" }, `${changed} changed`));
+    const changed = folded.filter((one) => one.changed()).map((one) => one.field.title);
+    put(more, "More choices ", changed.length > 0 && h("span", { class: "tag" }, `changed: ${changed.join(", ")}`));
   };
 
   const setting = (which) => {
     const nested = {};
-    for (const { field, cells } of rows.filter((one) => one.field.name !== "seeds")) {
+    for (const { field, cells } of ofSetting) {
       const [outer, inner] = field.name.split(".");
       // What does not matter is not looked at, but must be a value all the same.
       const given = cells[which].read() ?? field.default;
@@ -63,22 +65,23 @@ export function form(fields, changed) {
     return nested;
   };
 
-  const trouble = () => {
-    for (const one of rows) {
-      for (const which of [0, 1]) {
-        if (matters(one, which) && one.cells[which].read() === undefined) return outside(one.field);
-      }
-    }
-    return two && !rows.some((one) => one.differs()) ? "Both settings are the same. Change one of them." : "";
-  };
+  const values = () => ({
+    settings: [0, 1].slice(0, two ? 2 : 1).map(setting),
+    seeds: value(0, "seeds") ?? seeds.field.default,
+  });
+  const same = () => two && !rows.some((one) => one.differs());
+  const ask = () => (same() || rows.some((one) => one.wrong().length) ? null : values());
 
-  const ask = () => {
-    if (trouble()) return null;
-    return { settings: [0, 1].slice(0, two ? 2 : 1).map(setting), seeds: value(0, "seeds") };
+  const complain = () => {
+    rows.forEach((one) => one.complain());
+    const first = rows.find((one) => one.wrong().length);
+    if (first?.field.folded) fold.open = true;
+    first?.cells[first.wrong()[0]].focus();
+    return Boolean(first);
   };
 
   const write = (which, given) => {
-    for (const { field, cells } of rows.filter((one) => one.field.name !== "seeds")) {
+    for (const { field, cells } of ofSetting) {
       const [outer, inner] = field.name.split(".");
       cells[which].write((inner ? given[outer]?.[inner] : given[outer]) ?? field.default);
     }
@@ -94,62 +97,11 @@ export function form(fields, changed) {
     two = given.settings.length === 2;
     write(0, given.settings[0]);
     write(1, given.settings[1] ?? given.settings[0]);
-    named.get("seeds").cells[0].write(given.seeds);
+    seeds.cells[0].write(given.seeds ?? seeds.field.default);
     show();
-    // Nobody should have to look for what is compared.
-    fold.open ||= two && rows.some((one) => inFold(one) && one.differs());
+    fold.open ||= folded.some((one) => one.changed()); // nobody should have to look for what is not as usual
   };
 
-  fill({ settings: [{}], seeds: named.get("seeds").field.default });
-  return { element, ask, fill, compare, comparing: () => two, trouble };
-}
-
-/** One field's row: its title, a cell for each setting, and its hint. */
-function row(field, changed) {
-  const count = field.name === "seeds" ? 1 : 2;
-  const cells = Array.from({ length: count }, () => control(field, changed));
-  const tag = h("span", { class: "tag", hidden: true }, "differs");
-  const id = `play-${field.name.replace(".", "-")}`;
-  const hint = field.hint ? h("p", { class: "hint", id: `${id}-hint` }, field.hint) : null;
-  const places = cells.map((cell, which) => h("div", { class: "cell", "data-setting": LETTERS[which] }, cell.element));
-  const element = h(
-    "div",
-    {
-      class: "field", "data-field": field.name,
-      role: "group", "aria-label": field.title, "aria-describedby": hint?.id,
-    },
-    h("span", { class: "label", "aria-hidden": "true" }, field.title, tag),
-    h("div", { class: "cells" }, places),
-    hint,
-  );
-  const text = (cell) => JSON.stringify(cell.read() ?? null);
-  let mattering = [true, false];
-  const differs = () =>
-    mattering[0] !== mattering[1] ? mattering.some(Boolean) : mattering[0] && text(cells[0]) !== text(cells[1]);
-
-  const show = (two, matter) => {
-    mattering = matter;
-    element.hidden = !matter.some(Boolean);
-    tag.hidden = !two || count === 1 || !differs();
-    element.classList.toggle("differs", !tag.hidden);
-    cells.forEach((cell, which) => {
-      cell.name(two && count === 2 ? `${field.title}, setting ${LETTERS[which]}` : field.title);
-      places[which].hidden = which === 1 && !two;
-      places[which].classList.toggle("idle", !matter[which]);
-    });
-  };
-  const usual = JSON.stringify(field.default);
-  return {
-    field,
-    cells,
-    element,
-    show,
-    differs: () => count === 2 && differs(),
-    changed: () => cells.some((cell, which) => mattering[which] && text(cell) !== usual),
-  };
-}
-
-function outside({ title, kind, least, most, longest }) {
-  const what = { widths: `1 to ${longest} whole numbers`, whole: "a whole number" }[kind] ?? "a number";
-  return `${title}: use ${what} from ${least} to ${most}.`;
+  fill({ settings: [{}] });
+  return { element, ask, values, fill, compare, comparing: () => two, same, complain };
 }

@@ -3,8 +3,13 @@
 // taken for what, the worst mistakes, and how sharply the loss bends. It draws what it is given and asks for nothing.
 
 import { h, put } from "./dom.js";
+import { meaning } from "./play_meaning.js";
 import { log, number, percent, power } from "./play_numbers.js";
 
+const BEND = "Walk over the loss along a straight line: λ, the largest eigenvalue of its second derivatives, says how fast "
+  + "the slope changes in the direction in which it changes fastest. A step of the learning rate lr lands beyond the "
+  + "valley's floor if λ is above 1/lr, and higher on the other side than it began if λ is above 2/lr; the same, said "
+  + "of the rate, is lr above 2/λ.";
 const ROOM = 0.1; // decades between a mark and the end of its line
 
 /** The lessons inside `element`: `show(insight)` draws what /api/play/insight answers in place of what was there. */
@@ -15,10 +20,10 @@ export function lessons(picture) {
 }
 
 /** A lesson: a title, what it is in a sentence, and its place, which is hidden while there is nothing to show. */
-function lesson(name, title, place) {
+function lesson(name, title, place, ...after) {
   const caption = h("p", { class: "caption" });
   const named = { class: `lesson ${name}`, "aria-label": title, hidden: true };
-  const element = h("figure", named, h("h4", {}, title), place, caption);
+  const element = h("figure", named, h("h4", {}, title), place, caption, after);
   const say = (...words) => {
     element.hidden = false;
     put(caption, ...words);
@@ -174,7 +179,8 @@ function told(classes, counts) {
 
 function curvature() {
   const place = h("div", { class: "bend" });
-  const { element, say, hide } = lesson("curvature", "Curvature and learning rate", place);
+  const asked = meaning("What are λ and 2/lr?", BEND);
+  const { element, say, hide } = lesson("curvature", "Curvature and learning rate", place, asked);
   const show = ({ curvature: bend }) => {
     if (!bend) return hide();
     const { eigenvalue, critical_lr: critical, lr, momentum, images } = bend;

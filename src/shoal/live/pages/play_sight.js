@@ -24,7 +24,10 @@ export function sight(lab, changed) {
     shown.element,
   );
 
+  let data = []; // of each setting, by the name that it is asked for
+
   const about = (settings, seeds, first) => {
+    data = settings.map((one) => one.data);
     options(setting, settings.map((one) => one.label));
     if (first !== undefined) setting.selectedIndex = first;
     options(seed, Array.from({ length: seeds }, (_, at) => String(at)));
@@ -37,12 +40,15 @@ export function sight(lab, changed) {
 
   const read = async (training) => {
     wanted = training;
+    const of = data[setting.selectedIndex];
     const insight = await lab.api.get("/api/play/insight", { training, setting: setting.value, seed: seed.value });
     if (insight.epoch === null || training !== wanted) return;
     element.hidden = false;
     delete element.dataset.stale;
     put(after, insight.epoch === 0 ? "Before training" : `After epoch ${insight.epoch}`);
     shown.show(insight);
+    const query = new URLSearchParams({ data: of, model: insight.run });
+    draw.setAttribute("href", `#draw?${query}`);
   };
 
   return { element, about, read };

@@ -45,7 +45,7 @@ export function runs(lab, changed) {
     if (head.dataset.key === key) return;
     const held = head.contains(document.activeElement) ? document.activeElement.dataset.column : null;
     head.dataset.key = key;
-    put(head, shown.columns.map((column) => heading(column)));
+    put(head, shown.columns.map((column) => heading(column)), h("td", {}));
     if (held) [...head.querySelectorAll("button")].find((one) => one.dataset.column === held)?.focus();
   }
 
@@ -76,7 +76,7 @@ export function runs(lab, changed) {
       const row = { values: cells, cells: line };
       if (run !== null) rows.set(run, row);
       paint(row);
-      return h("tr", {}, line);
+      return h("tr", {}, line, h("td", {}, run !== null && played(run)));
     });
     put(body, made);
     const facts = shown.shared.map(([name, value]) => `${name} ${value}`).join(" · ");
@@ -86,6 +86,10 @@ export function runs(lab, changed) {
     pages.hidden = shown.total <= shown.page;
     back.disabled = shown.offset === 0;
     on.disabled = last >= shown.total;
+  }
+
+  function played(run) {
+    return h("a", { href: `#play?run=${run}`, "aria-label": `Open run ${run} in Play` }, "Play");
   }
 
   function paint({ values, cells }) {
