@@ -14,6 +14,7 @@ from shoal.errors import UsageError
 from shoal.live.play_charts import _curves, _difference, _lines, _roof, shown
 from shoal.live.play_sides import METRICS, Pairs, Side
 from shoal.live.play_words import caption, difference, standing
+from shoal.live.watching.layers import LONE
 from shoal.runner import Demand, train
 from shoal.store import Store
 
@@ -75,6 +76,14 @@ def test_a_loss_that_runs_away_does_not_flatten_the_others():
     wild = side("wild", [[2.3, 1e9]], [1])
     low, high = _roof([calm, wild])
     assert low < 0.5 < high == pytest.approx(2 * 2.3)
+
+
+def test_the_first_epoch_of_a_run_is_a_point_as_a_line_would_not_show_it():
+    begun = side("a", [[2.3, NAN, NAN], [2.2, NAN, NAN], [NAN, NAN, NAN]], [0, 0, -1])
+    (points,) = (layer for layer in _curves([begun], "validation_loss", False)["layer"] if layer["mark"] == LONE)
+    assert [(row["x"], row["y"]) for row in points["data"]["values"]] == [(0, 2.3), (0, 2.2)]
+    later = side("a", [[2.3, 2.0, NAN], [2.2, NAN, NAN]], [1, 2], [False, True])
+    assert not [layer for layer in _curves([later], "validation_loss", False)["layer"] if layer["mark"] == LONE]
 
 
 def test_a_run_that_diverged_ends_in_a_cross_inside_the_plane():

@@ -75,19 +75,22 @@ def _curves(sides: list[Side], metric: str, log_y: bool, width: int = WIDE) -> d
     roof = _roof(sides) if metric.endswith("loss") and not log_y else None
     unit = ", nats" if metric.endswith("loss") else ""
     chart = _plane(series, epochs, METRICS[metric] + unit, width, log_y=log_y, y_domain=roof)
-    return _crossed(chart, names, sides)
+    return _marked(chart, names, sides)
 
 
-def _crossed(chart: dict[str, Any], names: list[str], sides: list[Side]) -> dict[str, Any]:
-    """The chart with a cross where each run that diverged was seen last."""
+def _marked(chart: dict[str, Any], names: list[str], sides: list[Side]) -> dict[str, Any]:
+    """The chart with a point for each run that has just begun, and a cross where one that diverged was seen last."""
     domains = [layer["encoding"]["y"]["scale"]["domain"] for layer in chart["layer"] if "detail" in layer["encoding"]]
     if not domains:
         return chart  # nor is there a line
-    hues, rows = layers.colours(names, ordered=False), []
+    hues = layers.colours(names, ordered=False)
+    points: layers.Rows = []
+    crosses: layers.Rows = []
     for name, side in zip(names, sides, strict=True):
         x = np.arange(side.epochs + 1)
-        rows += layers.crosses(x, side.values[side.diverged], hues[name], domains[0])
-    chart["layer"] += layers.extra(chart, [(rows, layers.CROSS)])
+        points += layers.lone(x, side.values[~side.diverged], hues[name])
+        crosses += layers.crosses(x, side.values[side.diverged], hues[name], domains[0])
+    chart["layer"] += layers.extra(chart, [(points, layers.LONE), (crosses, layers.CROSS)])
     return chart
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 LETTER, AXIS = 5.8, 46
 """Pixels: of a letter of a series' name, about, and of the words left of the plane."""
+LONE = {"type": "point", "filled": True, "size": 40, "opacity": 1}
 CROSS = {"type": "text", "text": "×", "fontSize": 17, "baseline": "middle"}
 POINTS = 1200
 """Points of one chart that answer a pointer."""
@@ -46,7 +47,7 @@ def over_seeds(asked: "Asked", grouping: "Grouping", found: Sequence[Lines]) -> 
         spec,
         [
             (_thin(drawn, hues), {"type": "line", "clip": True, "strokeWidth": 0.9, "opacity": 0.65}),
-            (_lone(drawn, hues), {"type": "point", "filled": True, "size": 40, "opacity": 1}),
+            ([row for one in drawn for row in lone(one.x, one.values, hues[one.label])], LONE),
             (_crosses(drawn, hues, y_domain), CROSS),
         ],
     )
@@ -160,14 +161,14 @@ def _thin(drawn: Sequence[Lines], hues: Mapping[str, str]) -> Rows:
     ]
 
 
-def _lone(drawn: Sequence[Lines], hues: Mapping[str, str]) -> Rows:
-    """Lines of one point, which a line does not show: runs of which there is nothing but the beginning."""
+def lone(x: np.ndarray, values: np.ndarray, hue: str) -> Rows:
+    """Lines of (n, E) that have one point, which a line does not show: runs of which there is nothing but the
+    beginning; x is (E,)."""
     rows = []
-    for one in drawn:
-        for row in one.values:
-            seen = np.flatnonzero(np.isfinite(row))
-            if len(seen) == 1:
-                rows.append({"x": float(one.x[seen[0]]), "y": float(row[seen[0]]), "shade": hues[one.label]})
+    for row in values:
+        seen = np.flatnonzero(np.isfinite(row))
+        if len(seen) == 1:
+            rows.append({"x": float(x[seen[0]]), "y": float(row[seen[0]]), "shade": hue})
     return rows
 
 
