@@ -50,9 +50,9 @@ def trained(page: Page) -> None:
 
 
 def named(page: Page, digit: str) -> None:
-    """Draw shows the one network there is, in agreement with whoever drew, and what its layers saw."""
+    """Draw shows the network that Play led to, in agreement with whoever drew, and what its layers saw."""
     expect(summary(page)).to_have_text(f"It says {digit}.")
-    expect(page.locator("#draw .card h4")).to_contain_text("LeNet relu+max")
+    expect(page.locator("#draw .card h4")).to_have_text("LeNet relu+max chosen")
     expect(page.locator("#draw .card .word")).to_have_text(digit)
     expect(page.locator("#draw .layers h4")).to_have_count(6)
 
