@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The room of Play in the hands of a test: its buttons, how its training stands, and its curves."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 
 def opened(page: Page, address: str, asked: str = "") -> Page:
@@ -41,7 +41,12 @@ def trained(page: Page, runs: int = 3) -> None:
 
 
 def asked_of(page: Page) -> list[str]:
-    """Fills with the addresses of trainings that the page asks for from now on."""
+    """A list that fills with the addresses of trainings that the page asks for from now on."""
     asked: list[str] = []
-    page.on("request", lambda request: request.url.endswith("/api/play/train") and asked.append(request.url))
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/api/play/train"):
+            asked.append(request.url)
+
+    page.on("request", note)
     return asked

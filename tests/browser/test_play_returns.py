@@ -156,7 +156,7 @@ def test_a_run_in_watch_opens_play_with_its_setting(play: Page, lab: Any) -> Non
     assert asked == []
     exactly(play, "Epochs").fill("6")
     reloaded(play)
-    expect(exactly(play, "Epochs")).to_have_value("6"), "the address asks once"
+    expect(exactly(play, "Epochs")).to_have_value("6")  # the address asks once
 
 
 def test_a_run_that_play_cannot_ask_for_says_why(page: Page, lab_url: str, lab: Any, forgiven: list[str]) -> None:
