@@ -119,7 +119,7 @@ def _changes(page: "Page", kind: str, many: int) -> dict[str, Any]:
     for number in range(many + 1):
         if kind == "idle":
             page.wait_for_selector("#play .standing[data-state=finished]")
-        sleep(draws.uniform(0.5, 1.0))  # no change follows another event in step
+        sleep(draws.uniform(0.2, 0.6))  # no change follows another event in step
         state = page.locator("#play .standing").get_attribute("data-state")
         stages.append(_first_point(page, slider))
         if kind == "midst" and number and state != "training":

@@ -94,11 +94,11 @@ def _sliders(found: Facts, cores: int) -> Iterator[Row]:
 
 
 def _views(found: Facts, cores: int) -> Iterator[Row]:
-    runs = count(found["runs"], "run")
+    runs, new = count(found["runs"], "run"), f"a server started {duration(found['opened'])} ago"
     for kind, what in (
-        ("new", f"first view of {runs} in a browser, of a server just started"),
+        ("new", f"first view of {runs} in a browser, of {new}"),
         ("asked", "the same, of a server that was asked before"),
-        ("answers", "of it, the answers of a server just started"),
+        ("answers", f"of it, the answers of {new}"),
     ):
         one = found[kind]
         whole, each = one["all"], ", ".join(f"{part} {duration(one[part]['p50'])}" for part in PARTS)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import live_line
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 VIEW = 1.0
 """Seconds: the promise."""
+OPENED = 2.0
+"""Seconds from a server's start, when its address is printed, until somebody has opened it."""
 ASKED = {
     "overview": "/api/watch/overview",
     "table": "/api/watch/table?study=many",
@@ -76,13 +79,14 @@ def measure(extent: Extent, data: Path | None, folder: Path) -> dict[str, Any]:
     with chromium() as browser:
         for number in range(extent.views):
             with serving(store, data) as (_, page):
-                page.ask("GET", "/api/state")
+                sleep(OPENED)
                 found["answers"].append(_with_sum({name: page.ask("GET", path)[0] for name, path in ASKED.items()}))
             with serving(store, data) as (_, page):
+                sleep(OPENED)
                 found["new"].append(_view(browser, page))
                 found["asked"].append(_view(browser, page))
             progress(f"views: {number + 1} of {extent.views}")
-    sized = {"runs": extent.runs, "megabytes": store.stat().st_size / 1e6}
+    sized = {"runs": extent.runs, "opened": OPENED, "megabytes": store.stat().st_size / 1e6}
     return {**sized, **{kind: _times(each) for kind, each in found.items()}}
 
 
