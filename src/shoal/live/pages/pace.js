@@ -4,6 +4,7 @@
 /**
  * The same action, at most once every `gap()` milliseconds and never while it is still under way. Calls in between are
  * made up for by a single one afterwards, so that the last state is always seen. `act` deals with its own errors.
+ * `fresh()` says that what comes next is about something else, and need not wait for its turn.
  */
 export function paced(gap, act) {
   let under = false;
@@ -29,7 +30,11 @@ export function paced(gap, act) {
     }
     if (again) call();
   };
-  return call;
+  const fresh = () => {
+    clearTimeout(timer);
+    [timer, latest] = [0, -Infinity];
+  };
+  return Object.assign(call, { fresh });
 }
 
 /** The same action, once its calls have been still for so many milliseconds; `stop()` calls it off. */
