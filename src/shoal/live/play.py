@@ -56,7 +56,7 @@ def form(request: Request) -> Response:
     data = _lab(request).datasets()
     first = next(iter(data), "")
     fields = [_with_data(field, data, first) if field.name == "data" else field for field in FIELDS]
-    ready = [one for one in puzzles.PUZZLES if all(setting.data in data for setting in one.ask.settings)]
+    ready = puzzles.offered(data, getattr(_lab(request).engine, "threads", 1))
     return answer({"fields": fields, "defaults": Ask((Setting(data=first),)), "puzzles": ready})
 
 

@@ -4,9 +4,19 @@ look. They are smaller than the sections' studies (few epochs, and as few seeds 
 says what will be seen.
 """
 
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, Literal
+
 import msgspec
 
+from shoal import wording
+from shoal.data import Dataset
+from shoal.live import asks
 from shoal.live.asks_settings import Ask, ModelSetting, OptimizerSetting, Setting
+
+Lesson = Literal["gradients", "weights", "confusion", "worst", "curvature"]
+"""What there is to see of a network's weights, by the names that the page has for it."""
 
 
 class Puzzle(msgspec.Struct, frozen=True):
@@ -17,6 +27,7 @@ class Puzzle(msgspec.Struct, frozen=True):
         look: what to watch while it trains.
         metric: what the chart shows at first, and whether on a log scale.
         setting: whose weights are looked at first: 0 for A, 1 for B.
+        lesson: what is shown first of them.
     """
 
     section: str
@@ -27,6 +38,7 @@ class Puzzle(msgspec.Struct, frozen=True):
     metric: str = "validation_loss"
     log_y: bool = False
     setting: int = 0
+    lesson: Lesson = "gradients"
 
 
 def _perceptron(*hidden: int, activation: str = "relu") -> ModelSetting:
@@ -48,8 +60,9 @@ PUZZLES: tuple[Puzzle, ...] = (
         "Which garments does a linear model take for one another?",
         "The confusion matrix as it fills in, and the worst mistakes: would you have known better? The weights of each "
         "class are an image, and show what it looks for.",
-        Ask((Setting(init="normal", lr=0.1, epochs=5),), seeds=4),
+        Ask((Setting(init="normal", lr=0.1, epochs=5),), seeds=6),
         "validation_accuracy",
+        lesson="confusion",
     ),
     Puzzle(
         "1.2",
@@ -59,6 +72,7 @@ PUZZLES: tuple[Puzzle, ...] = (
         "the rate until the curve only just stays calm.",
         Ask((msgspec.structs.replace(_LINEAR, lr=0.1), msgspec.structs.replace(_LINEAR, lr=1.0)), seeds=6),
         setting=1,
+        lesson="curvature",
     ),
     Puzzle(
         "1.3",
@@ -116,6 +130,7 @@ PUZZLES: tuple[Puzzle, ...] = (
             seeds=6,
         ),
         "validation_accuracy",
+        lesson="confusion",
     ),
     Puzzle(
         "2.3",
@@ -137,7 +152,7 @@ PUZZLES: tuple[Puzzle, ...] = (
         "When does LeNet as it was, with sigmoids and average pooling, begin to learn?",
         "The gradient of the first layer while the loss lies still, and the kernels while they form. Each seed waits "
         "as long as it likes.",
-        Ask((msgspec.structs.replace(_ORIGINAL, epochs=8),), seeds=4),
+        Ask((msgspec.structs.replace(_ORIGINAL, epochs=5),), seeds=6),
         "validation_accuracy",
     ),
     Puzzle(
@@ -161,6 +176,32 @@ PUZZLES: tuple[Puzzle, ...] = (
         ),
         "validation_accuracy",
         setting=1,
+        lesson="worst",
     ),
 )
 """In the order of the report."""
+
+
+def offered(data: Mapping[str, Dataset], threads: int) -> list[dict[str, Any]]:
+    """The puzzles whose data is here, as plain data, each with what it trains and for how long.
+
+    Args:
+        data: by the name asked for.
+        threads: runs that train at once.
+    """
+    here = (one for one in PUZZLES if all(setting.data in data for setting in one.ask.settings))
+    return [msgspec.to_builtins(one) | {"takes": takes(one.ask, data, threads)} for one in here]
+
+
+def takes(ask: Ask, data: Mapping[str, Dataset], threads: int) -> str:
+    """ "12 runs, in about 50 s or less": rather too long than too short, and nothing is stored yet."""
+    runs = ask.seeds * len(ask.settings)
+    each = (one.epochs * asks.epoch_seconds(asks.config(one, data[one.data]), data[one.data]) for one in ask.settings)
+    seconds = ask.seeds * sum(each) / min(threads, runs)
+    return f"{wording.count(runs, 'run')}, in about {_duration(seconds)} or less"
+
+
+def _duration(seconds: float) -> str:
+    """Rounded up, to what an estimate can be trusted with."""
+    step = 10 if seconds < 60 else 30
+    return wording.duration(max(ceil(seconds / step), 1) * step)

@@ -40,6 +40,7 @@ export async function enter(root, lab) {
     if (!ask) return;
     try {
       const { settings } = await training.begin(ask);
+      draw.fresh();
       say(refusal, "");
       say(trouble, "");
       trained = { settings: settings.map(({ label }, at) => ({ label, data: ask.settings[at].data })), seeds: ask.seeds };
@@ -110,6 +111,7 @@ export async function enter(root, lab) {
     plot.choose(puzzle);
     list.choose(puzzle);
     first = puzzle.setting;
+    lessons.lead(puzzle.lesson);
     train();
   };
 
@@ -150,8 +152,8 @@ export async function enter(root, lab) {
   });
   const draw = reading(() => pace, () => plot);
   const learn = reading(() => LESSONS, () => lessons);
-  const look = () => {
-    draw();
+  const look = async () => {
+    await draw(); // the first point comes before what the weights say
     learn();
   };
 

@@ -12,11 +12,18 @@ const BEND = "Walk over the loss along a straight line: λ, the largest eigenval
   + "of the rate, is lr above 2/λ.";
 const ROOM = 0.1; // decades between a mark and the end of its line
 
-/** The lessons inside `element`: `show(insight)` draws what /api/play/insight answers in place of what was there. */
+/**
+ * The lessons inside `element`: `show(insight)` draws what /api/play/insight answers in place of what was there;
+ * `lead(name)` puts the lesson of that name before the others.
+ */
 export function lessons(picture) {
   const all = [gradients(), weights(picture), confusion(), mistakes(picture), curvature()];
   const element = h("div", { class: "lessons" }, all.map((one) => one.element));
-  return { element, show: (insight) => all.forEach((one) => one.show(insight)) };
+  const lead = (name) => {
+    const leads = ({ element: one }) => one.classList.contains(name);
+    element.append(...[...all].sort((one, other) => leads(other) - leads(one)).map((one) => one.element));
+  };
+  return { element, lead, show: (insight) => all.forEach((one) => one.show(insight)) };
 }
 
 /** A lesson: a title, what it is in a sentence, and its place, which is hidden while there is nothing to show. */

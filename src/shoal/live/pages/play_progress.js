@@ -18,8 +18,9 @@ export function progress(cancel) {
     meter.hidden = training?.state !== "training";
     meter.max = Math.max(training?.total ?? 1, 1);
     meter.value = training?.done ?? 0;
+    const told = diverged > 0 && training.state !== "finished"; // there it is a part of the sentence
     const tag = h("span", { class: "tag lost" }, `${runs(diverged)} diverged`);
-    put(words, training ? WORDS[training.state](training) : NOTHING, diverged > 0 && [" ", tag]);
+    put(words, training ? WORDS[training.state](training) : NOTHING, told && [" ", tag]);
   };
 
   show(null);
@@ -34,8 +35,9 @@ const WORDS = {
   queued: ({ place }) => (place > 1 ? `Waiting, number ${place} in line.` : "Waiting, next in line."),
   training: ({ done, total, left }) =>
     `Training: ${done} of ${total} epochs${left === null || left === undefined ? "" : `, ${duration(left)} left`}.`,
-  finished: ({ runs: all, diverged }) =>
-    diverged > 0 ? `Finished: ${runs(all.length)}, each stored as far as it came.` : `Finished: ${runs(all.length)}, all stored.`,
+  finished: ({ runs: all, diverged }) => diverged > 0
+    ? `Finished: ${runs(all.length)} stored, ${diverged === all.length ? "and diverged" : `${diverged} of them diverged`}.`
+    : `Finished: ${runs(all.length)}, all stored.`,
   cancelled: ({ done, total }) =>
     `Cancelled after ${done} of ${total} epochs. They are stored: Train goes on from there.`,
   failed: () => "Failed.",

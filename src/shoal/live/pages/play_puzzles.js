@@ -23,7 +23,7 @@ export function puzzleList(puzzles, play) {
   const choose = (chosen) => {
     buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(puzzles[at] === chosen)));
     look.hidden = false;
-    put(look, h("strong", {}, chosen.question), ` Look at: ${chosen.look}`);
+    put(look, h("strong", {}, chosen.question), ` Look at: ${chosen.look} It trains ${chosen.takes}.`);
     if (!WIDE.matches) look.scrollIntoView();
   };
   return { element, look, choose };

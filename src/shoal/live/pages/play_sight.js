@@ -51,7 +51,7 @@ export function sight(lab, changed) {
     draw.setAttribute("href", `#draw?${query}`);
   };
 
-  return { element, about, read };
+  return { element, about, read, lead: shown.lead };
 }
 
 /** Puts options in a select, and keeps the place that was chosen if it is still there. */
