@@ -36,7 +36,7 @@ const WORDS = {
   training: ({ done, total, left }) =>
     `Training: ${done} of ${total} epochs${left === null || left === undefined ? "" : `, ${duration(left)} left`}.`,
   finished: ({ runs: all, diverged }) => diverged > 0
-    ? `Finished: ${runs(all.length)} stored, ${diverged === all.length ? "and diverged" : `${diverged} of them diverged`}.`
+    ? `Finished: ${runs(all.length)} stored, ${diverged} of them diverged.`
     : `Finished: ${runs(all.length)}, all stored.`,
   cancelled: ({ done, total }) =>
     `Cancelled after ${done} of ${total} epochs. They are stored: Train goes on from there.`,
