@@ -42,7 +42,7 @@ def training(tmp_path):
         told.append(content["state"])
 
     trainer = Trainer(
-        tmp_path / "shoal.db", NativeEngine(threads=2), lambda: data, SimpleNamespace(tell=tell), begun.release
+        tmp_path / "shoal.db", NativeEngine(threads=2), lambda: data, SimpleNamespace(tell=tell), lambda first: begun.release()
     )
     id = trainer.ask(Study("slow", config, Grid(lr=[0.1]), seeds=range(2)))
     for _ in range(2):

@@ -258,6 +258,17 @@ def test_a_poke_is_enough_where_nobody_looks(path, writer, follow, monkeypatch):
     assert hub.next() == ([(0, 0)], False)
 
 
+def test_the_first_point_of_a_training_waits_for_no_pause(path, writer, follow):
+    hub = Told()
+    hub.pause = 3600
+    follower = follow(path, hub)
+    add(writer, 0, 0)
+    assert hub.next() == ([(0, 0)], False)
+    add(writer, 1, 0)
+    follower.poke(True)
+    assert hub.next() == ([(1, 0)], False)
+
+
 def test_it_looks_often_while_somebody_watches_or_something_happens(path, writer):
     hub = Told()
     follower = Follower(path, hub)

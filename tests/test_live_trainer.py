@@ -96,7 +96,7 @@ def start(tmp_path, ears):
     made = []
 
     def start(engine: Any, data: Any = DATA) -> Trainer:
-        one = Trainer(tmp_path / "shoal.db", engine, lambda: data, ears, lambda: None)
+        one = Trainer(tmp_path / "shoal.db", engine, lambda: data, ears, lambda first: None)
         made.append(one)
         return one
 
@@ -143,11 +143,11 @@ def test_a_prefix_counts_once(start, ears):
 
 
 def test_each_record_is_poked(tmp_path, ears):
-    poked: list[int] = []
-    trainer = Trainer(tmp_path / "shoal.db", FakeEngine(), lambda: DATA, ears, lambda: poked.append(1))
+    poked: list[bool] = []
+    trainer = Trainer(tmp_path / "shoal.db", FakeEngine(), lambda: DATA, ears, poked.append)
     ears.wait(trainer.ask(tiny_study()), "finished")
     trainer.close()
-    assert len(poked) == 6 * 4
+    assert poked == [True] + [False] * (6 * 4 - 1)
 
 
 def test_one_trains_at_a_time_and_the_others_know_their_place(start, ears):
@@ -283,7 +283,7 @@ def test_it_forgets_what_ended_long_ago(start, ears, monkeypatch):
 
 
 def test_closing_ends_what_trains_and_what_waits(tmp_path, ears):
-    trainer = Trainer(tmp_path / "shoal.db", Gated(), lambda: DATA, ears, lambda: None)
+    trainer = Trainer(tmp_path / "shoal.db", Gated(), lambda: DATA, ears, lambda first: None)
     first, second = trainer.ask(tiny_study("a")), trainer.ask(tiny_study("b"))
     ears.wait(first, "training")
     trainer.close()

@@ -32,7 +32,8 @@ class Follower:
 
     Args:
         path: the store's; it need not be there yet, and may be replaced.
-        hub: is told of every record, in bundles: the first after a quiet time at once, then one a pause.
+        hub: is told of every record, in bundles: the first after a quiet time and the first of a training in this process
+            at once, then one a pause.
         elsewhere: whether somebody else trains into it; the hub is told when that changes.
     """
 
@@ -47,6 +48,8 @@ class Follower:
         """Whether the file is another than the one that pages were told of, or there is none any more."""
         self._latest = -LIVELY
         self._news, self._ending = threading.Event(), threading.Event()
+        self._first = threading.Event()
+        """Set while somebody waits for the first point of a training: no pause is kept before it."""
         self._thread = threading.Thread(target=self._follow, name="shoal-follower", daemon=True)
 
     def start(self) -> None:
@@ -61,11 +64,14 @@ class Follower:
         """End, and let go of the store."""
         self._ending.set()
         self._news.set()
+        self._first.set()
         self._thread.join()
         self._let_go()
 
-    def poke(self) -> None:
-        """Something was stored this moment; may be called from any thread."""
+    def poke(self, first: bool = False) -> None:
+        """Something was stored this moment, perhaps the first of a training; may be called from any thread."""
+        if first:
+            self._first.set()
         self._news.set()
 
     # ---- in the thread --------------------------------------------------------------------------------
@@ -73,8 +79,9 @@ class Follower:
     def _follow(self) -> None:
         while not self._ending.is_set():
             self._news.clear()
+            self._first.clear()
             if self._look():
-                self._ending.wait(self._hub.pause)  # what comes meanwhile is told of together
+                self._first.wait(self._hub.pause)  # what comes meanwhile is told of together
             else:
                 self._news.wait(self._patience())
 

@@ -41,7 +41,7 @@ class Trainer:
         engine: what trains; an `Interruptible` one is stopped within a tenth of a second, others at the next record.
         data: gives the data sets by the name asked for, once they are there.
         hub: is told of every change.
-        poke: called after each record is stored.
+        poke: called after each record is stored, with whether it is the first of its training.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Trainer:
         engine: Engine,
         data: Callable[[], Mapping[str, Dataset]],
         hub: Hub,
-        poke: Callable[[], None],
+        poke: Callable[[bool], None],
     ) -> None:
         self._store, self._engine, self._data, self._hub, self._poke = store, engine, data, hub, poke
         self._all = Trainings()
@@ -153,10 +153,14 @@ class Trainer:
         with Store.open(self._store, write=True) as store:
             board = Board([one.study], None, store.progress(engine.name, one.runs))
 
+            first = True
+
             def record(of: EpochRecord) -> None:
+                nonlocal first
                 board.record(of)
                 self._advance(one, board)
-                self._poke()
+                self._poke(first)
+                first = False
                 one.hear()
 
             self._advance(one, board)
