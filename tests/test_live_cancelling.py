@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cancel ends a training within a second, also in the middle of a long epoch of the engine that the page trains with."""
+"""Cancel ends a training within a second, also in the middle of a long epoch of the page's own engine."""
 
 import threading
 from time import monotonic, sleep
@@ -42,7 +42,11 @@ def training(tmp_path):
         told.append(content["state"])
 
     trainer = Trainer(
-        tmp_path / "shoal.db", NativeEngine(threads=2), lambda: data, SimpleNamespace(tell=tell), lambda first: begun.release()
+        tmp_path / "shoal.db",
+        NativeEngine(threads=2),
+        lambda: data,
+        SimpleNamespace(tell=tell),
+        lambda first: begun.release(),
     )
     id = trainer.ask(Study("slow", config, Grid(lr=[0.1]), seeds=range(2)))
     for _ in range(2):
@@ -73,7 +77,7 @@ def test_cancelling_ends_an_epoch_in_its_middle(training, tmp_path):
 
 
 def test_closing_the_page_ends_an_epoch_in_its_middle(training, tmp_path):
-    trainer, id, told = training
+    trainer, _, told = training
     asked = monotonic()
     trainer.close()
     assert monotonic() - asked < WITHIN

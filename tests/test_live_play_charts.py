@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Play draws and says of settings on their way, at their end, and diverged: by arrays of known values."""
 
-
 import numpy as np
 import pytest
 

@@ -14,7 +14,7 @@ import { sight } from "./play_sight.js";
 import { studyFile } from "./play_study.js";
 import { following } from "./play_training.js";
 
-const STILL = 100; // milliseconds that a control must rest before it trains by itself
+const STILL = 60; // milliseconds that a control must rest before it trains by itself
 const CHARTS = 250; // milliseconds between readings of the chart
 const LESSONS = 700;
 const SAME = "Both settings are the same so far. Change something in B.";
