@@ -32,8 +32,8 @@ class Follower:
 
     Args:
         path: the store's; it need not be there yet, and may be replaced.
-        hub: is told of every record, in bundles: one a pause, but the first after a quiet time, or of a training in this
-            process, at once.
+        hub: is told of every record, in bundles: one a pause, but at once after a quiet time, and of the first record
+            of a training in this process.
         elsewhere: whether somebody else trains into it; the hub is told when that changes.
     """
 
