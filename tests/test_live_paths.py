@@ -37,6 +37,7 @@ QUERIES = {
     "/api/play/insight?training={}": "1",
     "/api/play/insight?training=1&setting={}": "0",
     "/api/play/insight?training=1&seed={}": "0",
+    "/api/play/setting?run={}": "7",
     "/api/draw/models?data={}": "mnist",
     "/api/draw/models?data=mnist&first={}": "0",
 }
