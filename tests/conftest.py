@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds for all tests: a property is never refuted by a slow machine; commands are called as typed."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tiny_files import OTHER, TINY
 
 settings.register_profile("shoal", deadline=None)
 settings.load_profile("shoal")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # begun in the background, commands would be deaf to Ctrl-C
 
 
 @pytest.fixture
