@@ -20,7 +20,6 @@ from live_line import MESSAGE
 PACE = re.compile(rb'"pace":([\d.]+)')
 READ = (
     "overview",
-    "choices?study={study}",
     "chart?study={study}&metric=validation_loss&by=config&x=epochs&smooth=0&width=640",
     "table?study={study}",
     "verdicts?study={study}",

@@ -23,7 +23,7 @@ DOOR = Door(7117)
 COUNT = 2000
 PATHS = {"/{}": "", "/api/{}": "state", "/api/watch/{}": "overview", "/static/{}": "style.css"}
 QUERIES = {
-    **{f"/api/watch/{what}?study={{}}": "rates" for what in ("table", "choices", "chart", "verdicts")},
+    **{f"/api/watch/{what}?study={{}}": "rates" for what in ("table", "chart", "verdicts")},
     "/api/watch/table?study=rates&sort={}": "seed",
     "/api/watch/table?study=rates&offset={}": "0",
     "/api/watch/chart?study=rates&metric={}": "train_loss",

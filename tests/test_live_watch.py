@@ -162,7 +162,7 @@ def test_a_table_of_many_runs_comes_in_pages(writer, watch):
 # ---- what is refused ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["table", "chart", "choices", "verdicts"])
+@pytest.mark.parametrize("what", ["table", "chart", "verdicts"])
 def test_an_unknown_study_is_not_found_in_words(writer, watch, what):
     part(writer)
     assert "'rates'" in watch()(what, status=404, study="../../etc/passwd")["error"]
@@ -199,7 +199,9 @@ def test_verdicts_are_those_of_the_runs_so_far_in_the_reports_words(writer, watc
         slow, fast = (point.config for point in study.points)
         put(writer, Run(slow, seed), [0.9, 0.8, 0.7, 0.60 + seed / 1000])
         put(writer, Run(fast, seed), [0.9, 0.8, 0.7, 0.30 + seed / 1000])
-    (found,) = watch(study)("verdicts", study="rates")["verdicts"]
+    said = watch(study)("verdicts", study="rates")
+    (found,) = said["verdicts"]
+    assert said["claims"]
     assert (found["id"], found["claim"], found["mark"], found["word"]) == ("1", "Faster is better.", "✓", "Supported")
     assert (found["n"], found["so_far"]) == (6, True)
     assert found["sentence"].startswith("So far supported by 6 seeds")
@@ -215,4 +217,5 @@ def test_another_study_of_the_same_name_has_not_its_verdicts(writer, watch):
 
 def test_a_study_whose_claims_nobody_knows_has_no_verdicts(writer, watch):
     part(writer)
-    assert watch()("verdicts", study="rates")["verdicts"] == []
+    found = watch()("verdicts", study="rates")
+    assert (found["claims"], found["verdicts"]) == (False, [])

@@ -136,5 +136,5 @@ def test_a_field_that_says_what_the_grid_says_already_is_not_offered_twice(write
     ask(writer, study)
     for point in study.points:
         put(writer, Run(point.config, 0), [0.9, 0.8])
-    choices = watching("choices", study="two")
+    choices = watching("chart", study="two")["choices"]
     assert [one["key"] for one in choices["by"]] == ["config", "lr", "size"]

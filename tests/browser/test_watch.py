@@ -2,6 +2,7 @@
 """The room Watch in a real browser, as a person uses it: from an empty store to a study that trains, and back."""
 
 import re
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -66,6 +67,19 @@ def test_an_empty_store_says_how_to_begin_and_fills_by_itself(page: Page, lab_ur
     expect(room.locator(".standing")).to_contain_text("Finished: 6 runs, 24 epochs.")
     expect(room.locator("figure svg")).to_be_visible()
     expect(room.locator(".caption")).to_contain_text("n = 3 seeds")
+
+
+def test_a_page_asks_three_questions_a_reading_and_for_verdicts_once_where_nothing_is_claimed(
+    page: Page, lab_url: str, lab: Any
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url.partition("?")[0]) if "/api/watch/" in one.url else None)
+    room = opened(page, lab_url).locator("#watch")
+    expect(room.locator("figure svg")).to_be_visible()
+    with page.expect_response(lambda one: "/api/watch/table" in one.url, timeout=5_000):
+        lab.hub.records(more=True)
+    whats = Counter(url.rpartition("/")[2] for url in asked)
+    assert whats == {"overview": 2, "chart": 2, "table": 2, "verdicts": 1}
 
 
 def test_curves_change_with_what_is_chosen_and_have_their_numbers_as_a_table(page: Page, lab_url: str) -> None:

@@ -16,19 +16,16 @@ from shoal.errors import UsageError
 from shoal.live.app import NotFound, answer
 from shoal.live.lab import Lab
 from shoal.live.watching import charts, tables
-from shoal.live.watching.captions import AXES, METRICS
 from shoal.live.watching.gathering import Gathered, Watched, gather
-from shoal.live.watching.grouping import choices as groupings
 from shoal.live.watching.memo import Memo
 from shoal.live.watching.overview import Standing
 from shoal.live.watching.overview import overview as told
 from shoal.live.watching.pulse import Pulse, Seen
 from shoal.live.watching.verdicts import verdicts as judged
 from shoal.store import held_since
+from shoal.study import Study
 
 T = TypeVar("T")
-SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95)
-"""Factors to choose from."""
 
 
 class StudyAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,14 +77,16 @@ class Room:
         return self._kept(asked, asked.study, lambda study: charts.chart(asked, study, self.lab.reader()))
 
     def verdicts(self, name: str) -> dict[str, Any]:
-        return self._kept(("verdicts", name), name, lambda study: {"verdicts": self._verdicts(study)})
+        claimed = next((study for study in self.lab.studies if study.name == name and study.claims), None)
+        return self._kept(("verdicts", name), name, lambda watched: self._verdicts(claimed, watched))
 
-    def _verdicts(self, watched: Watched) -> list[dict[str, Any]]:
-        study = next((study for study in self.lab.studies if study.name == watched.name and study.claims), None)
+    def _verdicts(self, study: Study | None, watched: Watched) -> dict[str, Any]:
+        """Whether it claims anything, as far as is known here, and how each claim stands."""
         if study is None:
-            return []
+            return {"claims": False, "verdicts": []}
         data = {point.config.data: self.lab.dataset(point.config.data) for point in study.points}
-        return judged(study, watched, self.lab.reader(), data, self.lab.engine, self._remembered)
+        rows = judged(study, watched, self.lab.reader(), data, self.lab.engine, self._remembered)
+        return {"claims": True, "verdicts": rows}
 
     def _kept(self, key: Hashable, name: str, answer: Callable[[Watched], dict[str, Any]]) -> dict[str, Any]:
         """What is answered of a study, with how new it is."""
@@ -112,21 +111,8 @@ def table(request: Request) -> Response:
     return answer(_room(request).table(_asked(request, tables.Asked)))
 
 
-def choices(request: Request) -> Response:
-    """What a study's chart can show."""
-    _, standing = _room(request).study(_asked(request, StudyAsked).study)
-    return answer(
-        {
-            "by": groupings(standing.study),
-            "metrics": [{"key": key, "title": title} for key, title in METRICS.items()],
-            "x": [{"key": key, "title": title} for key, title in AXES.items()],
-            "smooth": SMOOTHING,
-        }
-    )
-
-
 def chart(request: Request) -> Response:
-    """A study's curves."""
+    """A study's curves, and what else its chart can show."""
     return answer(_room(request).chart(_asked(request, charts.Asked)))
 
 
@@ -158,7 +144,6 @@ def _asked(request: Request, kind: type[T]) -> T:
 ROUTES = (
     Route("/api/watch/overview", overview, methods=["GET"]),
     Route("/api/watch/table", table, methods=["GET"]),
-    Route("/api/watch/choices", choices, methods=["GET"]),
     Route("/api/watch/chart", chart, methods=["GET"]),
     Route("/api/watch/verdicts", verdicts, methods=["GET"]),
 )

@@ -44,12 +44,12 @@ export function curves(lab, changed) {
 
   async function read(name) {
     const mine = ++turn;
-    await offer(name);
-    if (mine !== turn) return Infinity;
     width = room();
-    const given = await lab.api.get("/api/watch/chart", { ...asked(), study: name, width });
+    const given = await ask({ ...asked(), ...(name === study ? {} : { by: null }), study: name, width });
     if (mine !== turn) return Infinity; // something else was asked for meanwhile
     answer = given;
+    offer(given.choices, name === study);
+    study = name;
     put(caption, given.caption);
     numbers.hidden = given.numbers.rows.length === 0;
     tabulate();
@@ -68,14 +68,22 @@ export function curves(lab, changed) {
 
   function asked() {
     const boxes = { log_x: logX.checked || null, log_y: logY.checked || null };
-    return { metric: metric.value, by: by.value, x: x.value, smooth: smooth.value, ...boxes };
+    const said = Object.fromEntries([metric, by, x, smooth].map((one) => [one.name, one.value || null]));
+    return { ...said, ...boxes };
+  }
+
+  /** The chart; of runs that can no longer be told apart as they were, by configuration. */
+  async function ask(query) {
+    try {
+      return await lab.api.get("/api/watch/chart", query);
+    } catch (error) {
+      if (error.status !== 400 || !query.by) throw error;
+      return lab.api.get("/api/watch/chart", { ...query, by: null });
+    }
   }
 
   /** What there is to choose from; what was chosen stays where it can. */
-  async function offer(name) {
-    const choices = await lab.api.get("/api/watch/choices", { study: name });
-    const same = study === name;
-    study = name;
+  function offer(choices, same) {
     fill(h, put, metric, choices.metrics, true);
     fill(h, put, by, choices.by, same);
     fill(h, put, x, choices.x, true);

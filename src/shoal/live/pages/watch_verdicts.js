@@ -8,13 +8,17 @@ export function verdicts(lab) {
   const list = h("ul", { class: "verdicts" });
   const element = h("section", { class: "said", "aria-label": "Verdicts", hidden: true }, title, list);
   let study = null;
+  const claimless = new Set(); // studies of which no claim is known here
   let asking = null; // the study that is being judged: that may take longer than until the next reading
 
   async function read(name) {
     if (name === asking) return Infinity;
     if (name !== study) element.hidden = true;
-    study = asking = name;
+    study = name;
+    if (claimless.has(name)) return Infinity;
+    asking = name;
     const answer = await ask(name).finally(() => asking === name && (asking = null));
+    if (answer.claims === false) claimless.add(name);
     if (name !== study) return Infinity;
     element.hidden = answer.verdicts.length === 0;
     put(title, answer.verdicts.some((one) => one.so_far) ? "Verdicts so far" : "Verdicts");

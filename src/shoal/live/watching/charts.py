@@ -12,15 +12,17 @@ from msgspec import Meta
 
 from shoal import wording
 from shoal.live.watching import layers, stepwise
-from shoal.live.watching.captions import Shown, caption
+from shoal.live.watching.captions import AXES, METRICS, Shown, caption
 from shoal.live.watching.gathering import Watched
-from shoal.live.watching.grouping import BY_CONFIG, Grouping, grouped
+from shoal.live.watching.grouping import BY_CONFIG, Grouping, choices, grouped
 from shoal.live.watching.lines import Axis, Lines, chosen, lines, means, trained_only
 from shoal.store import Store
 
 Metric = Literal["validation_loss", "validation_accuracy", "train_loss", "train_accuracy", "seconds"]
 LINES = 400
 """Thin lines that one chart shows."""
+SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95)
+"""Factors to choose from."""
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +41,8 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def chart(asked: Asked, study: Watched, store: Store) -> dict[str, Any]:
-    """The chart as a Vega-Lite spec, None while there is nothing to draw; its caption; n; and its numbers as a table.
+    """The chart as a Vega-Lite spec, None while there is nothing to draw; its caption; n; its numbers as a table; and what
+    else a chart of the study can show, so that a page need not ask for that first.
 
     Raises:
         UsageError: the runs cannot be grouped so.
@@ -57,7 +60,18 @@ def chart(asked: Asked, study: Watched, store: Store) -> dict[str, Any]:
             spec = layers.every_step(asked, grouping, every)
     if spec is None and found:
         spec = layers.over_seeds(asked, grouping, found)
-    return {"chart": spec, "caption": caption(shown), "n": n, "numbers": numbers(found)}
+    return {
+        "chart": spec,
+        "caption": caption(shown),
+        "n": n,
+        "numbers": numbers(found),
+        "choices": {
+            "by": choices(study),
+            "metrics": [{"key": key, "title": title} for key, title in METRICS.items()],
+            "x": [{"key": key, "title": title} for key, title in AXES.items()],
+            "smooth": SMOOTHING,
+        },
+    }
 
 
 def _lines(asked: Asked, grouping: Grouping, steps: Mapping[str, int], store: Store) -> list[Lines]:
