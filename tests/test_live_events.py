@@ -167,6 +167,48 @@ def test_a_reader_that_is_just_slow_enough_gets_everything_in_one_piece():
     asyncio.run(program())
 
 
+def test_a_line_takes_messages_at_once_but_never_before_one_that_waits():
+    async def program():
+        hub, taken = Hub(), []
+        stream = hub.open()
+        stream.line = lambda piece: taken.append(piece) or True
+        hub.records([RECORD])
+        await asyncio.sleep(0)
+        assert [one["topic"] for one in await next_of(stream)] == ["hello", "records"]
+        hub.records([RECORD])  # what was there before may not have been sent yet
+        await asyncio.sleep(0)
+        assert [one["stored"] for one in await next_of(stream)] == [2]
+        assert not taken
+        waiting = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        for _ in range(2):
+            hub.records([RECORD])
+        await asyncio.sleep(0)
+        assert [one["stored"] for piece in taken for one in read(piece)] == [3, 4]
+        hub.close()
+        await asyncio.sleep(0)
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+
+    asyncio.run(program())
+
+
+def test_a_reader_whose_line_takes_no_more_is_let_go():
+    async def program():
+        hub = Hub()
+        stream = hub.open()
+        stream.line = lambda piece: False
+        await anext(stream)
+        waiting = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        hub.records([RECORD])
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(waiting, 10)
+        assert hub.watchers == 0
+
+    asyncio.run(program())
+
+
 def test_there_are_so_many_streams_and_no_more():
     async def program():
         hub = Hub()

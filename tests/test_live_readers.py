@@ -38,7 +38,8 @@ class Pages:
         """Set when whoever listened to the stream has gone."""
         self._listening = listen("127.0.0.1", 0)
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD)
-        routes = [Route("/large", self._large), Route("/stream", self._stream), *events.ROUTES]
+        own = (Route("/large", self._large), Route("/stream", self._stream), Route("/line", self._line))
+        routes = [*own, *events.ROUTES]
         app = Starlette(routes=routes)
         app.state.lab = SimpleNamespace(hub=self.hub)
         self.serving = Serving(app, self._listening, "", Impatient, farewell=self.hub.close)
@@ -54,6 +55,9 @@ class Pages:
 
     async def _large(self, request):
         return Response(b"x" * LARGE)
+
+    async def _line(self, request):
+        return Response(headers={"x-line": "yes" if events.LINE in request.scope.get("extensions", {}) else "no"})
 
     async def _stream(self, request):
         async def every():
@@ -104,6 +108,35 @@ def test_the_hub_misses_a_page_that_reads_nothing(pages):
             time.sleep(0.001)
         until(lambda: not pages.serving._server.server_state.connections)
         assert not whole(line)
+
+
+def test_messages_go_straight_to_a_page_in_whole_pieces(pages, monkeypatch):
+    straight, send = [], PromptProtocol._send_on
+    monkeypatch.setattr(PromptProtocol, "_send_on", lambda self, piece: straight.append(piece) or send(self, piece))
+    with contextlib.closing(http.client.HTTPConnection(*pages.serving._listening.getsockname(), timeout=20)) as line:
+        line.request("GET", "/api/events")
+        answer = line.getresponse()  # it reads pieces as HTTP cuts them, and fails at any other
+        got = answer.read1()
+        assert b'"hello"' in got
+        for number in range(20):
+            pages.hub.tell("training", id=number, words="x" * number * 1000)
+            while b'"id":%d,' % number not in got or not got.endswith(b"\n\n"):
+                got += answer.read1()
+        pages.hub.close()
+        got += answer.read()
+    assert got.count(b"data: ") == 21
+    assert len(straight) > 10
+
+
+@pytest.mark.parametrize(("asked", "line"), [("GET 1.1", b"yes"), ("GET 1.0", b"no"), ("HEAD 1.1", b"no")])
+def test_a_line_is_offered_only_where_an_answer_comes_in_pieces(pages, asked, line):
+    method, version = asked.split()
+    with socket.create_connection(pages.serving._listening.getsockname(), timeout=20) as calling:
+        calling.sendall(f"{method} /line HTTP/{version}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        got = b""
+        while piece := calling.recv(65536):
+            got += piece
+    assert b"x-line: " + line + b"\r\n" in got
 
 
 def test_who_reads_slowly_gets_everything(pages):

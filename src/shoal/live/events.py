@@ -25,30 +25,40 @@ PAUSE = 0.2
 """Seconds between messages of one kind, at least."""
 STILL_HERE = 10.0
 """Seconds between signs of life, by which both ends find out that the other is gone."""
+LINE = "shoal.line"
+"""The extension of ASGI by which a server offers a `Line`, as its ``send``; without it all goes the usual way."""
 AGAIN = b"retry: 1000\n\n"
 """A page that lost the line calls again after so many milliseconds."""
+
+Line = Callable[[bytes], bool]
+"""Sends a piece of an answer that goes on; False if too much waits for its reader already."""
 
 
 class Stream:
     """The messages for one page, in their order; it belongs to the server's loop."""
 
     def __init__(self) -> None:
+        self.line: Line | None = None
+        """Takes messages at once while none waits: they then pass no task and no layer of the server's."""
+        self._at_once = False
         self._waiting: list[bytes] = []
         self._news = asyncio.Event()
         self._ended = False
 
     def put(self, message: bytes) -> bool:
         """One more message; False if its reader is too far behind, which ends the stream."""
-        if len(self._waiting) >= MOST_WAITING:
+        if self.line and self._at_once:
+            taken = self.line(message)
+        elif taken := len(self._waiting) < MOST_WAITING:
+            self._waiting.append(message)
+            self._news.set()
+        if not taken:
             self.end()
-            return False
-        self._waiting.append(message)
-        self._news.set()
-        return True
+        return taken
 
     def end(self) -> None:
         """No more: what still waits is dropped."""
-        self._ended = True
+        self._ended, self._at_once = True, False
         self._waiting.clear()
         self._news.set()
 
@@ -56,7 +66,8 @@ class Stream:
         return self
 
     async def __anext__(self) -> bytes:
-        """Everything that waits, in one piece."""
+        """Everything that waits, in one piece; whoever asks for it has sent what there was before."""
+        self._at_once = not (self._waiting or self._ended)
         await self._news.wait()
         if self._ended:
             raise StopAsyncIteration
@@ -203,6 +214,7 @@ class Events(StreamingResponse):
         self._hub, self._stream = hub, stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._stream.line = scope.get("extensions", {}).get(LINE, {}).get("send")
         try:
             await super().__call__(scope, receive, send)
         finally:

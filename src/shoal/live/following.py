@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 OFTEN = 0.05
 SELDOM = 0.5
-"""Seconds between looks."""
+"""Seconds between looks at what was stored; and, the second, at who stores it, and whether in the same file still:
+a look that finds nothing costs more to wake up for than to take."""
 LIVELY = 10.0
 """Seconds after something new during which more is expected."""
 MOST_RECORDS = 200
@@ -47,6 +48,8 @@ class Follower:
         self._exchanged = False
         """Whether the file is another than the one that pages were told of, or there is none any more."""
         self._latest = -LIVELY
+        self._next = 0.0
+        """When who stores, and where, is looked at again."""
         self._news, self._ending = threading.Event(), threading.Event()
         self._first = threading.Event()
         """Set while somebody waits for the first point of a training: no pause is kept before it."""
@@ -70,6 +73,7 @@ class Follower:
 
     def poke(self, first: bool = False) -> None:
         """Something was stored this moment, perhaps the first of a training; may be called from any thread."""
+        self._next = 0.0  # it may be the first of all, and the file have been made for it
         if first:
             self._first.set()
         self._news.set()
@@ -91,9 +95,12 @@ class Follower:
 
     def _look(self) -> bool:
         """Tell of what is new; whether there was something to tell."""
-        self._tell_of_others()
         try:
-            return self._tell(self._open())
+            if self._store is None or monotonic() >= self._next:
+                self._next = monotonic() + SELDOM
+                self._tell_of_others()
+                self._store = self._open()
+            return self._tell(self._store)
         except StoreError:  # locked, or half copied: it can be read in a moment, or says so where it is asked for
             self._let_go()
             return False

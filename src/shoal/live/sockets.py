@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shoal.errors import UsageError
 from shoal.live.answers import HEADERS
+from shoal.live.events import LINE
 
 MOST_HEAD = 16 * 1024
 """Bytes of a request's line and headers."""
@@ -28,6 +29,8 @@ WAIT = 4.8
 """Seconds for a whole request, so that with five hundred at once the last is cut within five."""
 PATIENCE = 30.0
 """Seconds in which a reader takes something of what waits for it."""
+MOST_UNREAD = 1024 * 1024
+"""Bytes that may wait for the reader of a stream."""
 
 
 class PromptProtocol(H11Protocol):
@@ -60,6 +63,8 @@ class PromptProtocol(H11Protocol):
     def handle_events(self) -> None:
         """Some bytes have come: was the last of the request among them?"""
         super().handle_events()
+        if self.scope and (self.scope["method"], self.scope["http_version"]) == ("GET", "1.1"):
+            self.scope.setdefault("extensions", {})[LINE] = {"send": self._send_on}
         if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
             self._settle()
 
@@ -86,6 +91,14 @@ class PromptProtocol(H11Protocol):
         """It has taken most of that."""
         super().resume_writing()
         self._taken()
+
+    def _send_on(self, piece: bytes) -> bool:
+        """A chunk of an answer without a length, as `Line` says. The usual way costs three times as much, and streams
+        send hundreds a second."""
+        if self.transport.is_closing() or self.transport.get_write_buffer_size() > MOST_UNREAD:
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
 
     def _expect(self) -> None:
         self._settle()

@@ -41,8 +41,8 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def chart(asked: Asked, study: Watched, store: Store) -> dict[str, Any]:
-    """The chart as a Vega-Lite spec, None while there is nothing to draw; its caption; n; its numbers as a table; and what
-    else a chart of the study can show, so that a page need not ask for that first.
+    """The chart as a Vega-Lite spec, None while there is nothing to draw; its caption; n; its numbers as a table; and
+    what else a chart of the study can show, so that a page need not ask for that first.
 
     Raises:
         UsageError: the runs cannot be grouped so.
