@@ -18,13 +18,14 @@ from typing import Any
 from live_line import MESSAGE
 
 PACE = re.compile(rb'"pace":([\d.]+)')
-READ = (
+READ = [
     "overview",
     "chart?study={study}&metric=validation_loss&by=config&x=epochs&smooth=0&width=640",
     "table?study={study}",
-    "verdicts?study={study}",
-)
-"""What a page of Watch asks for, in its order."""
+]
+"""What a page of Watch asks for, in its order, after it has heard that its study has no claims."""
+FIRST = [*READ, "verdicts?study={study}"]
+"""The first time."""
 DRIBBLE = 0.25
 """Seconds between the bytes of a request that never becomes whole."""
 
@@ -88,7 +89,7 @@ class Watcher(asyncio.Protocol):
     async def _read_all(self, study: str) -> None:
         reader, writer = await asyncio.open_connection(self._door.host, self._door.port)
         try:
-            for what in READ:
+            for what in READ if self.readings else FIRST:
                 writer.write(self._door.request(f"/api/watch/{what.format(study=study)}"))
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = re.search(rb"content-length: (\d+)", head)
