@@ -41,20 +41,17 @@ PARTS = {"overview": ".list li", "table": "table.runs tbody tr", "chart": ".plot
 
 WAIT = """(parts) => {
   const seen = {};
+  const there = (place) => document.getElementById("watch")?.querySelector(place)?.getClientRects().length > 0;
   window.view = new Promise((resolve) => {
     const look = () => {
-      const room = document.getElementById("watch");
-      const there = (place) => room?.querySelector(place)?.getClientRects().length > 0;
       for (const [name, place] of Object.entries(parts)) if (!(name in seen) && there(place)) seen[name] = null;
-      requestAnimationFrame(() => {
+      requestAnimationFrame((now) => {
         for (const name in seen) seen[name] ??= performance.now() / 1000;
+        if (Object.keys(parts).every((name) => seen[name])) resolve(seen);
+        else look();
       });
-      if (Object.keys(parts).some((name) => !(name in seen))) return;
-      watcher.disconnect();
-      requestAnimationFrame(() => requestAnimationFrame(() => resolve(seen)));
     };
-    const watcher = new MutationObserver(look);
-    watcher.observe(document, { childList: true, subtree: true, attributes: true });
+    requestAnimationFrame(look);
   });
 }"""
 """Runs before the page's own code: by part, the seconds from the navigation to the frame in which it is shown."""

@@ -9,14 +9,15 @@ import re
 import signal
 import subprocess
 import sys
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from fakes import STUDY_FILE, FakeEngine
 from shoal import live
 from shoal.cli.serve import warn_of
-from shoal.live import sockets, vega, warming
+from shoal.errors import StoreError
+from shoal.live import sockets, vega, warming, watch
 from shoal.live.lab import Lab
 
 serving = sys.modules["shoal.cli.serve"]
@@ -90,10 +91,11 @@ import sys
 from shoal.cli import run_command
 from shoal.live import lab, serve, vega, warming
 def heavy(): return [name for name in ("altair", "jinja2", "scipy", "vl_convert") if name in sys.modules]
-vega.begin = warming.begin = lambda: None
+vega.begin = lambda: None
+warming.begin = lambda first: None
 with lab.Lab({str(tmp_path / "shoal.db")!r}, {{}}) as lab, serve(lab, port=0) as page:
     print(page.address, *heavy())
-    warming._warm()
+    warming._warm(lambda: None)
     print(*heavy())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -105,10 +107,34 @@ with lab.Lab({str(tmp_path / "shoal.db")!r}, {{}}) as lab, serve(lab, port=0) as
 def test_it_is_loaded_once_the_page_listens(tmp_path, monkeypatch):
     done = []
     monkeypatch.setattr(sockets, "listen", lambda *at, real=sockets.listen: done.append("listens") or real(*at))
-    monkeypatch.setattr(warming, "begin", lambda: done.append("loads"))
+    monkeypatch.setattr(warming, "begin", lambda first: done.append("loads"))
     monkeypatch.setattr(vega, "begin", lambda: done.append("loads"))
     with Lab(tmp_path / "shoal.db", {}, engine=FakeEngine()) as lab, live.serve(lab, port=0):
         assert done == ["listens", "loads", "loads"]
+
+
+def test_the_store_is_read_before_anybody_asks(tmp_path, monkeypatch):
+    begun, reads = [], []
+    monkeypatch.setattr(warming, "begin", begun.append)
+    monkeypatch.setattr(vega, "begin", lambda: None)
+    monkeypatch.setattr(watch, "gather", lambda *of, real=watch.gather: reads.append(of) or real(*of))
+    with Lab(tmp_path / "shoal.db", {}, engine=FakeEngine()) as lab, live.serve(lab, port=0) as page:
+        assert not reads
+        begun[0]()
+        parts = urlsplit(page.address)
+        with contextlib.closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)) as line:
+            key = {"Authorization": f"Bearer {parse_qs(parts.query)['token'][0]}"}
+            line.request("GET", "/api/watch/overview", headers=key)
+            assert line.getresponse().status == 200
+    assert len(reads) == 1
+
+
+def test_a_store_that_cannot_be_read_is_told_to_who_asks_for_it_and_to_nobody_before(capsys):
+    def unreadable():
+        raise StoreError("shoal.db cannot be read")
+
+    warming._warm(unreadable)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_port_is_for_a_page(shell, tmp_path, monkeypatch):

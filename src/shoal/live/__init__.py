@@ -30,13 +30,14 @@ def serve(lab: "Lab", *, host: str = "127.0.0.1", port: int = PORT) -> "Serving"
         http://127.0.0.1:40123/?token=...
     """
     from shoal.live import vega, warming
-    from shoal.live.app import application
+    from shoal.live.app import guarded, rooms
     from shoal.live.door import Door
     from shoal.live.sockets import Serving, listen
 
     listening = listen(host, port)
     door = Door(listening.getsockname()[1], host)
-    serving = Serving(application(lab, door), listening, door.address, farewell=lab.hub.close)
+    app = rooms(lab)
+    serving = Serving(guarded(app, door), listening, door.address, farewell=lab.hub.close)
     vega.begin()
-    warming.begin()
+    warming.begin(app.state.watch.standings)
     return serving

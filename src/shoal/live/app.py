@@ -180,19 +180,25 @@ def table() -> list[Route]:
 
 def rooms(lab: Lab) -> Starlette:
     """The routes over a lab, open to whoever calls them: `application` is what a server may show."""
+    from shoal.live.watch import Room
+
     app = Starlette(
         routes=table(),
         exception_handlers={ShoalError: _refused, HTTPException: _http, Exception: _failed},
     )
     app.router.redirect_slashes = False
-    app.state.lab = lab
+    app.state.lab, app.state.watch = lab, Room(lab)
     return app
+
+
+def guarded(app: Starlette, door: Door) -> Guard:
+    """The routes of `rooms`, behind the guard."""
+    return Guard(app, app.routes, door)
 
 
 def application(lab: Lab, door: Door) -> Guard:
     """The routes over a lab, behind the guard."""
-    app = rooms(lab)
-    return Guard(app, app.routes, door)
+    return guarded(rooms(lab), door)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

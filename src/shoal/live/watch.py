@@ -122,10 +122,7 @@ def verdicts(request: Request) -> Response:
 
 
 def _room(request: Request) -> Room:
-    state = request.app.state
-    if not hasattr(state, "watch"):
-        state.watch = Room(state.lab)
-    room: Room = state.watch
+    room: Room = request.app.state.watch
     return room
 
 
