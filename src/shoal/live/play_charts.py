@@ -32,7 +32,8 @@ ROOF = 2.0
 def shown(
     study: Study, store: Store, engine: str, data: Mapping[str, Dataset], metric: str, log_y: bool, width: int = WIDE
 ) -> dict[str, Any]:
-    """The chart of a study of one or two points, its caption, and what is known of their difference.
+    """The chart of a study of one or two points, its caption, and what is known of their difference. Before the first
+    point there is the caption alone: nobody waits for an empty plane while the point comes.
 
     Args:
         study: its configs name the data really trained on.
@@ -46,10 +47,13 @@ def shown(
     if metric not in METRICS:
         raise UsageError(f"metric={metric!r} is nothing to draw. Use one of {', '.join(METRICS)}.")
     sides = [play_sides.read(point, study.seeds, store, engine, metric) for point in study.points]
+    caption = play_words.caption(sides, metric, [data[point.config.data] for point in study.points])
+    if not any(side.begun for side in sides):
+        return {"chart": None, "caption": caption, "difference": None}
     with figures.unchecked():
         return {
             "chart": _curves(sides, metric, log_y, width),
-            "caption": play_words.caption(sides, metric, [data[point.config.data] for point in study.points]),
+            "caption": caption,
             "difference": _difference(Pairs(sides[0], sides[1], metric), width) if len(sides) == 2 else None,
         }
 

@@ -49,6 +49,11 @@ class Side:
         return np.asarray(self.last == self.epochs)
 
     @property
+    def begun(self) -> bool:
+        """Whether there is anything to draw of it: a value, or where a run was lost."""
+        return bool(np.isfinite(self.values).any() or self.diverged.any())
+
+    @property
     def meant(self) -> np.ndarray:
         """(n,): bool: the runs that a mean is of: those at their end, or while there is none all on their way."""
         return meant(self.last, self.diverged, self.epochs)

@@ -144,7 +144,7 @@ export async function enter(root, lab) {
   const reading = (gap, part) => paced(gap, async () => {
     if (training.id() === null || !visible) return;
     try {
-      await part().read(training.id());
+      if ((await part().read(training.id())) === false) draw.fresh(); // the first point is not to wait for its turn
     } catch (error) {
       // Without a connection the head of the page says so, and all is read again once it is back.
       if (error.name !== "Unreachable") say(trouble, error.message);

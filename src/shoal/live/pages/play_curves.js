@@ -16,7 +16,7 @@ const MINUS = "For each seed the value of setting B minus that of setting A. Bot
   + "images in the same order, so that what is left between them is what you changed. Where the line is 0, they are alike.";
 
 /**
- * The curves: `element`, `read(training)` draws them as they are now, `choose({ metric, log_y })` sets what is drawn,
+ * The curves: `element`, `read(training)` draws them as they are now and says whether there are any, `choose({ metric, log_y })` sets what is drawn,
  * `chosen()` tells it.
  * `changed()` is called when another metric or scale is chosen by hand.
  */
@@ -50,13 +50,19 @@ export function curves(lab, changed) {
     const width = element.clientWidth || element.parentElement?.clientWidth || 640;
     const asked = { training, metric: metric.value, log_y: log.checked ? 1 : 0, width };
     const answer = await lab.api.get("/api/play/chart", asked);
-    element.hidden = false;
     caption.textContent = answer.caption;
+    if (!answer.chart) {
+      element.dataset.stale = "true"; // the curves before stay until there is a point of these
+      return false;
+    }
+    delete element.dataset.stale;
+    element.hidden = false;
     difference.hidden = !answer.difference;
     await Promise.all([
       lab.chart.draw(drawing, answer.chart, { title: METRICS[asked.metric], description: answer.caption }),
       answer.difference && differ(answer.difference),
     ]);
+    return true;
   };
 
   const differ = (found) => {
