@@ -58,6 +58,21 @@ def test_a_moved_slider_trains_again_by_itself(play: Page) -> None:
     expect(play.locator("#play .curvature")).to_contain_text("the learning rate 0.32 is")
 
 
+def test_the_curves_before_stay_until_there_is_a_point_of_the_next(play: Page) -> None:
+    trained(play)
+    waiting = {"chart": None, "caption": "It has not begun.", "difference": None}
+    play.route("**/api/play/chart?*", lambda route: route.fulfill(json=waiting))
+    exactly(play, "Learning rate").fill("0.32")
+    curves = play.locator("#play .curves")
+    expect(curves).to_have_attribute("data-stale", "true")
+    expect(curve(play)).to_have_attribute("aria-label", re.compile("lr 0.1 ends at"))
+    expect(curves).to_contain_text("It has not begun.")
+    play.unroute("**/api/play/chart?*")
+    exactly(play, "Learning rate").fill("0.4")
+    expect(curve(play)).to_have_attribute("aria-label", re.compile("lr 0.4 ends at"))
+    expect(curves).not_to_have_attribute("data-stale", "true")
+
+
 def test_a_number_moves_the_slider(play: Page) -> None:
     batch = play.get_by_role("slider", name="Batch size")
     before = int(batch.input_value())
