@@ -23,6 +23,10 @@ def test_a_puzzle_begins_with_the_setting_and_the_lesson_that_it_asks_about(play
     finished(play, 12)
     expect(play.get_by_role("combobox", name="Setting", exact=True)).to_have_value("0")
     expect(shown.first).to_have_text("Gradient of each layer")
+    play.evaluate("location.hash = '#play?run=1'")
+    expect(play.locator("#play .bench")).to_contain_text("As run 1 was trained.")
+    expect(play.locator("#play .look")).to_be_hidden()
+    expect(play.locator("#play .puzzles [aria-pressed=true]")).to_have_count(0)
 
 
 def test_how_many_runs_diverged_is_said_and_no_empty_chart_is_drawn(play: Page) -> None:

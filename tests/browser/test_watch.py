@@ -52,6 +52,12 @@ def grow(lab: Any) -> Any:
     return grow
 
 
+@pytest.fixture
+def trained(grow: Any) -> None:
+    """The study is trained: by an earlier test, or now."""
+    grow(study())
+
+
 def opened(page: Page, lab_url: str) -> Page:
     page.goto(lab_url + "#watch")
     return page
@@ -69,6 +75,7 @@ def test_an_empty_store_says_how_to_begin_and_fills_by_itself(page: Page, lab_ur
     expect(room.locator(".caption")).to_contain_text("n = 3 seeds")
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_page_asks_three_questions_a_reading_and_for_verdicts_once_where_nothing_is_claimed(
     page: Page, lab_url: str, lab: Any
 ) -> None:
@@ -82,6 +89,7 @@ def test_a_page_asks_three_questions_a_reading_and_for_verdicts_once_where_nothi
     assert whats == {"overview": 2, "chart": 2, "table": 2, "verdicts": 1}
 
 
+@pytest.mark.usefixtures("trained")
 def test_curves_change_with_what_is_chosen_and_have_their_numbers_as_a_table(page: Page, lab_url: str) -> None:
     room = opened(page, lab_url).locator("#watch")
     expect(room.locator(".caption")).to_contain_text("Validation loss by epoch")
@@ -97,6 +105,7 @@ def test_curves_change_with_what_is_chosen_and_have_their_numbers_as_a_table(pag
     expect(room.get_by_role("group", name="Numbers of the chart").get_by_role("row")).to_have_count(11)
 
 
+@pytest.mark.usefixtures("trained")
 def test_pointing_at_a_curve_tells_exact_values_with_n(page: Page, lab_url: str) -> None:
     room = opened(page, lab_url).locator("#watch")
     plane = room.locator("figure svg")
@@ -115,6 +124,7 @@ def test_pointing_at_a_curve_tells_exact_values_with_n(page: Page, lab_url: str)
     assert float(told[2]) > 0
 
 
+@pytest.mark.usefixtures("trained")
 def test_runs_are_sorted_by_any_column_from_the_keyboard(page: Page, lab_url: str) -> None:
     room = opened(page, lab_url).locator("#watch")
     heading = room.get_by_role("columnheader", name="validation accuracy")
@@ -132,6 +142,7 @@ def test_runs_are_sorted_by_any_column_from_the_keyboard(page: Page, lab_url: st
     expect(room.locator("[data-status=finished]").first).to_contain_text("●finished")
 
 
+@pytest.mark.usefixtures("trained")
 def test_rows_and_meters_move_while_another_process_trains(page: Page, lab_url: str, grow: Any) -> None:
     room = opened(page, lab_url).locator("#watch")
     expect(room.locator(".standing")).to_contain_text("Finished: 6 runs")
@@ -144,6 +155,7 @@ def test_rows_and_meters_move_while_another_process_trains(page: Page, lab_url: 
 def test_a_run_that_was_left_on_its_way_is_marked_and_the_study_is_not_finished(
     page: Page, lab_url: str, grow: Any
 ) -> None:
+    grow(study(seeds=range(4)))
     room = opened(page, lab_url).locator("#watch")
     expect(room.locator(".standing")).to_contain_text("Finished: 8 runs")
     grow(study(seeds=range(5)), records=2)
@@ -152,12 +164,14 @@ def test_a_run_that_was_left_on_its_way_is_marked_and_the_study_is_not_finished(
     expect(room.get_by_role("button", name="How fast")).to_contain_text("8 of 10")
 
 
+@pytest.mark.usefixtures("trained")
 def test_names_are_shown_and_never_run(page: Page, lab_url: str) -> None:
     room = opened(page, lab_url).locator("#watch")
     expect(room.locator("figure svg")).to_contain_text("<img src=x")
     assert room.locator("img").count() == 0
 
 
+@pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_the_window_in_both_schemes(page: Page, lab_url: str, width: int, scheme: Any) -> None:

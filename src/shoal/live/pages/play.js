@@ -98,6 +98,7 @@ export async function enter(root, lab) {
       if (!found) return;
       history.replaceState(null, "", "#play");
       fill(found.ask);
+      list.choose(null);
       say(remark, found.words);
       press.focus();
     } catch (error) {
@@ -180,7 +181,7 @@ export async function enter(root, lab) {
   put(
     root,
     h("h2", {}, "Play"),
-    h("p", { class: "lead" }, "Train a small network, change one thing, and see what it changes. Every run is stored."),
+    h("p", { class: "lead" }, "Train a small network, change one thing, see what it changes. Every run is stored."),
     list.element,
     h("div", { class: "table" },
       bench,

@@ -6,8 +6,8 @@ import { h, put } from "./dom.js";
 const WIDE = matchMedia("(min-width: 860px)"); // below it the list would push everything else off the screen
 
 /**
- * The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`. It stays chosen while its
- * settings are changed: that is what most of them ask for.
+ * The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`, with null for none. It stays
+ * chosen while its settings are changed: that is what most of them ask for.
  */
 export function puzzleList(puzzles, play) {
   const buttons = puzzles.map((one) =>
@@ -22,7 +22,8 @@ export function puzzleList(puzzles, play) {
   );
   const choose = (chosen) => {
     buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(puzzles[at] === chosen)));
-    look.hidden = false;
+    look.hidden = chosen === null;
+    if (chosen === null) return;
     put(look, h("strong", {}, chosen.question), ` Look at: ${chosen.look} It trains ${chosen.takes}.`);
     if (!WIDE.matches) look.scrollIntoView();
   };
