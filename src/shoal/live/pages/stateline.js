@@ -55,7 +55,7 @@ export function stateLine(element) {
     work.hidden = !one && !waiting && !elsewhere;
     if (work.hidden) put(work);
     else if (one) put(work, progress(one), waiting > 0 && queue(waiting));
-    else put(work, waiting ? "Training begins" : "Runs are trained elsewhere", waiting > 0 && queue(waiting));
+    else put(work, waiting ? "Training begins" : "Another command works on this store", waiting > 0 && queue(waiting));
   };
 
   connection("connecting");
