@@ -181,7 +181,7 @@ export async function enter(root, lab) {
   put(
     root,
     h("h2", {}, "Play"),
-    h("p", { class: "lead" }, "Train a small network, change one thing, see what it changes. Every run is stored."),
+    h("p", { class: "lead" }, "Train a network, change one thing, see what changes. Every run is stored."),
     list.element,
     h("div", { class: "table" },
       bench,
