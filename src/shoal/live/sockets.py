@@ -48,6 +48,8 @@ class PromptProtocol(H11Protocol):
         """Somebody has called."""
         self._deadline: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
+        self._added = 0
+        """Bytes that came to those that wait since its reader was looked at."""
         self.access_log = False  # whatever loggers there are: a token in an address would be in it
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
@@ -97,7 +99,9 @@ class PromptProtocol(H11Protocol):
         send hundreds a second."""
         if self.transport.is_closing() or self.transport.get_write_buffer_size() > MOST_UNREAD:
             return False
-        self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        chunk = b"%x\r\n%b\r\n" % (len(piece), piece)
+        self._added += len(chunk)
+        self.transport.write(chunk)
         return True
 
     def _expect(self) -> None:
@@ -117,12 +121,12 @@ class PromptProtocol(H11Protocol):
             self._deadline = None
 
     def _look_again(self) -> None:
-        waiting = self.transport.get_write_buffer_size()
+        waiting, self._added = self.transport.get_write_buffer_size(), 0
         self._reading = self.loop.call_later(self.patience, self._stuck, waiting)
 
     def _stuck(self, before: int) -> None:
         """Has the reader taken anything since?"""
-        if self.transport.get_write_buffer_size() < before:
+        if self.transport.get_write_buffer_size() < before + self._added:
             self._look_again()
         else:
             self.transport.abort()

@@ -33,6 +33,7 @@ export function paced(gap, act) {
   const fresh = () => {
     clearTimeout(timer);
     [timer, latest] = [0, -Infinity];
+    if (again) call();
   };
   return Object.assign(call, { fresh });
 }

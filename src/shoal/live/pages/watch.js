@@ -30,7 +30,7 @@ export async function enter(root, lab) {
   const empty = nothing(h, lab.state.store);
   const full = h("div", { class: "studies-and-study", hidden: true }, list.element, study);
   put(root, trouble, empty, full);
-  new ResizeObserver(() => full.hidden || chart.resized()).observe(study);
+  new ResizeObserver(() => visible && !full.hidden && chart.resized()).observe(study);
 
   async function everything() {
     const overview = await lab.api.get("/api/watch/overview");

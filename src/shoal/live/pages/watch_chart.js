@@ -60,10 +60,10 @@ export function curves(lab, changed) {
   async function draw({ chart, caption: words }) {
     const text = JSON.stringify(chart);
     if (text === drawn) return;
-    drawn = text;
     plot.hidden = chart === null;
     if (chart === null) lab.chart.clear(plot);
     else await lab.chart.draw(plot, chart, { title: "Curves", description: words });
+    drawn = text; // not before: what could not be drawn is tried again
   }
 
   function asked() {
