@@ -27,6 +27,7 @@ export function sight(lab, changed) {
   let data = []; // of each setting, by the name that it is asked for
 
   const about = (settings, seeds, first) => {
+    wanted = null;
     data = settings.map((one) => one.data);
     options(setting, settings.map((one) => one.label));
     if (first !== undefined) setting.selectedIndex = first;
