@@ -45,7 +45,7 @@ WAIT = """(parts) => {
   window.view = new Promise((resolve) => {
     const look = () => {
       for (const [name, place] of Object.entries(parts)) if (!(name in seen) && there(place)) seen[name] = null;
-      requestAnimationFrame((now) => {
+      requestAnimationFrame(() => {
         for (const name in seen) seen[name] ??= performance.now() / 1000;
         if (Object.keys(parts).every((name) => seen[name])) resolve(seen);
         else look();

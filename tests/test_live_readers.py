@@ -139,6 +139,17 @@ def test_a_line_is_offered_only_where_an_answer_comes_in_pieces(pages, asked, li
     assert b"x-line: " + line + b"\r\n" in got
 
 
+def test_who_reads_slowly_is_not_cut_off_while_more_comes_than_it_reads(pages):
+    ends = time.monotonic() + 4 * Impatient.patience
+    with pages.call("/api/events") as line:
+        until(lambda: pages.hub.watchers == 1)
+        while time.monotonic() < ends:
+            pages.hub.tell("training", id=time.monotonic(), words="x" * 4000)
+            assert line.recv(2000)
+            time.sleep(0.01)
+        assert pages.hub.watchers == 1
+
+
 def test_who_reads_slowly_gets_everything(pages):
     """For longer than a request may take, and than anybody may read nothing."""
     with pages.call("/large") as line:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bench import asked_of, button, curve, exactly, finished, opened, standing, trained
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 INSIDE = """(charts) => charts.map((chart) => [...chart.querySelectorAll("text")]
   .filter((word) => word.getBoundingClientRect().right > chart.getBoundingClientRect().right)
@@ -71,6 +71,44 @@ def test_the_curves_before_stay_until_there_is_a_point_of_the_next(play: Page) -
     exactly(play, "Learning rate").fill("0.4")
     expect(curve(play)).to_have_attribute("aria-label", re.compile("lr 0.4 ends at"))
     expect(curves).not_to_have_attribute("data-stale", "true")
+
+
+def test_a_late_answer_about_the_training_before_is_not_shown_as_the_next_ones(play: Page) -> None:
+    trained(play)
+    play.get_by_role("switch", name="Train again on every change").uncheck()
+    seed = play.get_by_role("combobox", name="Seed")
+    expect(seed).to_be_visible()
+    held: list[Route] = []
+    for path in ("**/api/play/chart?*", "**/api/play/insight?*"):
+        play.route(path, lambda route: held.append(route))
+    play.get_by_role("combobox", name="Curve").select_option("validation_accuracy")
+    seed.select_option("1")
+    while len(held) < 2:
+        play.wait_for_timeout(20)
+    exactly(play, "Learning rate").fill("0.32")
+    with play.expect_response("**/api/play/train"):
+        button(play, "Train").click()
+    expect(play.locator("#play .sight")).to_have_attribute("data-stale", "true")
+    for route in tuple(held):
+        route.continue_()
+    play.wait_for_timeout(500)
+    expect(play.locator("#play .sight")).to_have_attribute("data-stale", "true")
+    expect(curve(play)).to_have_attribute("aria-label", re.compile("Validation loss: softmax regression, lr 0.1 "))
+    play.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_turn_that_comes_early_loses_no_call(play: Page) -> None:
+    acts = """async () => {
+      const { paced } = await import("/static/pace.js");
+      let acts = 0;
+      const act = paced(() => 60_000, async () => acts++);
+      await act();
+      await act();
+      act.fresh();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return acts;
+    }"""
+    assert play.evaluate(acts) == 2
 
 
 def test_a_number_moves_the_slider(play: Page) -> None:

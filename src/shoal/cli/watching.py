@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`shoal watch`: how a training stands that another process does, read off its store. It writes nothing to the store.
 
-Ctrl-C ends it with 130, as it ends every command, so that `shoal watch && next` goes on only once all is there.
+Ctrl-C ends it with 130, as it ends whatever was not done yet: `shoal watch && next` goes on only once all is there.
 """
 
 import sys

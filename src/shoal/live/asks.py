@@ -40,7 +40,7 @@ INITS: dict[str, Init] = {
     "pytorch": pytorch_default(),
     "normal": normal(0.01),
 }
-"""Other than a config's own, `xavier_uniform`. What is the default is never said: a default that is said is hashed."""
+"""Other than a config's own, `xavier_uniform`."""
 PLAIN: dict[str, Any] = {"rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "lion": Lion}
 """Optimizers of which nothing is chosen but learning rate and weight decay."""
 

@@ -24,7 +24,7 @@ MOST_WAITING = 256
 PAUSE = 0.2
 """Seconds between messages of one kind, at least."""
 STILL_HERE = 10.0
-"""Seconds between signs of life, by which both ends find out that the other is gone."""
+"""Seconds between signs of life, by which a server finds out that a page is gone; scripts do not see them."""
 LINE = "shoal.line"
 """The extension of ASGI by which a server offers a `Line`, as its ``send``; without it all goes the usual way."""
 AGAIN = b"retry: 1000\n\n"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run that was started in a cell, shown there while it goes on: one output, redrawn at most every second.
 
-Outside a notebook nothing is shown. A picture that cannot be drawn stops no training.
+Outside a notebook nothing is shown. Curves that cannot be drawn stop no training.
 """
 
 from collections.abc import Callable, Iterator

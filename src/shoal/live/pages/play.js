@@ -144,8 +144,10 @@ export async function enter(root, lab) {
   /** Reads a part of the room again, if there is anything to see and anybody to see it. */
   const reading = (gap, part) => paced(gap, async () => {
     if (training.id() === null || !visible) return;
+    const id = training.id(); // a late answer of the training before is not shown as the next one's
     try {
-      if ((await part().read(training.id())) === false) draw.fresh(); // the first point is not to wait for its turn
+      const drawn = await part().read(id, () => training.id() === id);
+      if (drawn === false) draw.fresh(); // the first point is not to wait for its turn
     } catch (error) {
       // Without a connection the head of the page says so, and all is read again once it is back.
       if (error.name !== "Unreachable") say(trouble, error.message);

@@ -12,12 +12,13 @@ const METRICS = {
   train_accuracy: "Training accuracy",
 };
 
-const MINUS = "For each seed the value of setting B minus that of setting A. Both begin with the same draws and see the "
-  + "images in the same order, so that what is left between them is what you changed. Where the line is 0, they are alike.";
+const MINUS = "For each seed the value of setting B minus that of setting A. Both begin with the same draws and see "
+  + "the images in the same order, so that what is left between them is what you changed. Where the line is 0, they "
+  + "are alike.";
 
 /**
- * The curves: `element`, `read(training)` draws them as they are now and says whether there are any, `choose({ metric, log_y })` sets what is drawn,
- * `chosen()` tells it.
+ * The curves: `element`, `read(training, still)` draws them as they are now, if that is `still()` what is looked at,
+ * and says whether there may be some; `choose({ metric, log_y })` sets what is drawn, `chosen()` tells it.
  * `changed()` is called when another metric or scale is chosen by hand.
  */
 export function curves(lab, changed) {
@@ -46,10 +47,11 @@ export function curves(lab, changed) {
     difference,
   );
 
-  const read = async (training) => {
+  const read = async (training, still) => {
     const width = element.clientWidth || element.parentElement?.clientWidth || 640;
     const asked = { training, metric: metric.value, log_y: log.checked ? 1 : 0, width };
     const answer = await lab.api.get("/api/play/chart", asked);
+    if (!still()) return true;
     caption.textContent = answer.caption;
     if (!answer.chart) {
       element.dataset.stale = "true"; // the curves before stay until there is a point of these

@@ -6,8 +6,8 @@ import { lessons } from "./play_lessons.js";
 
 /**
  * The lessons with their choices: `element`, `about(settings, seeds, first)` says what there is to choose from, and
- * with which setting to begin where that is not the one that was chosen last, `read(training)` shows what is known by
- * now. `changed()` is called when another run is chosen.
+ * with which setting to begin where that is not the one that was chosen last, `read(training, still)` shows what is
+ * known by now, if it is `still()` what is looked at. `changed()` is called when another run is chosen.
  */
 export function sight(lab, changed) {
   const setting = h("select", { onchange: changed });
@@ -27,7 +27,6 @@ export function sight(lab, changed) {
   let data = []; // of each setting, by the name that it is asked for
 
   const about = (settings, seeds, first) => {
-    wanted = null;
     data = settings.map((one) => one.data);
     options(setting, settings.map((one) => one.label));
     if (first !== undefined) setting.selectedIndex = first;
@@ -37,13 +36,10 @@ export function sight(lab, changed) {
     element.dataset.stale = "true"; // what is shown is of the training before, until there is something of this one
   };
 
-  let wanted = null; // the training that is looked at: a late answer of the one before is not shown as its own
-
-  const read = async (training) => {
-    wanted = training;
+  const read = async (training, still) => {
     const of = data[setting.selectedIndex];
     const insight = await lab.api.get("/api/play/insight", { training, setting: setting.value, seed: seed.value });
-    if (insight.epoch === null || training !== wanted) return;
+    if (insight.epoch === null || !still()) return;
     element.hidden = false;
     delete element.dataset.stale;
     put(after, insight.epoch === 0 ? "Before training" : `After epoch ${insight.epoch}`);

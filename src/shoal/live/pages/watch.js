@@ -2,6 +2,7 @@
 // The room Watch: choose a study, see its curves, its verdicts and its runs, live while anybody trains. It reads and
 // never trains. Records move meters and rows at once; what costs the server something is read again at its pace.
 
+import { paced } from "./pace.js";
 import { curves } from "./watch_chart.js";
 import { runs } from "./watch_runs.js";
 import { standing, studies } from "./watch_studies.js";
@@ -15,9 +16,10 @@ export async function enter(root, lab) {
   let chosen = null;
   let newest = 0; // how new the store is, as far as this page has heard
   let visible = true;
+  let least = 1000; // milliseconds between two readings
   let quiet = 0;
 
-  const read = paced(() => everything());
+  const read = paced(() => least, () => visible && everything().catch(failed));
   const list = studies(lab, (name) => choose(name));
   const chart = curves(lab, () => chart.read(chosen).catch(failed));
   const table = runs(lab, () => table.read(chosen).catch(failed));
@@ -49,14 +51,15 @@ export async function enter(root, lab) {
 
   /** What was read is older than what has been heard of: it is read again, when it is time. */
   function behind(stored) {
-    if (stored < newest) read.soon();
+    if (stored < newest) read();
   }
 
-  async function choose(name) {
+  function choose(name) {
     chosen = name;
     list.mark(name);
     tell();
-    await read.now().catch(failed);
+    read.fresh();
+    read();
     lab.say(`${title.textContent}. ${state.textContent}`);
   }
 
@@ -78,33 +81,32 @@ export async function enter(root, lab) {
   /** Asks again once nothing has come for a while: whoever trained may have been stopped. */
   function wait(running) {
     clearTimeout(quiet);
-    if (running) quiet = setTimeout(() => visible && read.soon(), QUIET);
+    if (running) quiet = setTimeout(() => read(), QUIET);
   }
 
   function heard(message) {
     newest = message.stored;
-    if (message.pace) read.pace(message.pace);
+    if (message.pace) least = 1000 * message.pace;
     for (const record of message.records ?? []) {
       list.record(record);
       table.record(record);
     }
     if (chosen !== null && !full.hidden) tell();
-    if (visible) read.soon();
+    read();
   }
 
-  read.failed = failed;
-  await everything().catch(failed);
+  await read();
   return {
     show() {
       visible = true;
-      read.soon();
+      read();
     },
     hide() {
       visible = false;
     },
     event(message) {
       if (message.topic === "hello" || message.topic === "records") heard(message);
-      else if (visible && whoTrains(message)) read.soon();
+      else if (whoTrains(message)) read();
     },
   };
 }
@@ -126,37 +128,4 @@ function nothing(h, store) {
     h("pre", {}, h("code", {}, `shoal run learning-rates --store ${typed}`)),
     h("p", { class: "hint" }, `In the folder of ${store}, in the environment that serves this page.`),
   );
-}
-
-/** Reads at most once in so many seconds, one reading at a time; `now` does not wait for its turn. */
-function paced(act) {
-  let least = 1000;
-  let latest = -Infinity;
-  let timer = 0;
-  let busy = null;
-  let wanted = false;
-  const reader = { soon, now, pace: (seconds) => (least = 1000 * seconds), failed: () => {} };
-
-  function soon() {
-    wanted = true;
-    if (busy || timer) return;
-    const left = Math.max(0, latest + least - performance.now());
-    timer = setTimeout(() => now().catch((error) => reader.failed(error)), left);
-  }
-
-  async function now() {
-    clearTimeout(timer);
-    timer = 0;
-    wanted = false;
-    await busy?.catch(() => {});
-    latest = performance.now();
-    busy = act();
-    try {
-      await busy;
-    } finally {
-      busy = null;
-      if (wanted) soon();
-    }
-  }
-  return reader;
 }
