@@ -14,7 +14,7 @@ from shoal.errors import UsageError
 from shoal.live import asks
 from shoal.live.asks_fields import DEFAULTS, FIELDS, Field
 from shoal.live.asks_settings import OF_SETTING, Ask, ModelSetting, OptimizerSetting, Setting
-from shoal.live.asks_words import labels, python
+from shoal.live.asks_words import labels, python, title
 from shoal.study import Config
 from shoal.studyfile import read
 from small_data import patches
@@ -236,6 +236,19 @@ def test_what_does_not_matter_changes_nothing():
 )
 def test_a_label_says_what_differs(first, second, words):
     assert labels((setting(**first), setting(**second))) == words
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ([{}], "softmax regression, lr 0.1, 3 seeds"),
+        ([{"lr": 0.1}, {"lr": 0.5}], "softmax regression, lr 0.1 against lr 0.5, 3 seeds"),
+        ([{"model_kind": "mlp", "model_hidden": [1]}, {"model_kind": "mlp"}], "MLP, 1 unit against 256 units, 3 seeds"),
+        ([{}, {"model_kind": "lenet"}], "softmax regression against LeNet relu+max, 3 seeds"),
+    ],
+)
+def test_a_title_says_what_is_asked(settings, words):
+    assert title(Ask(tuple(setting(**one) for one in settings))) == words
 
 
 @given(pairs())

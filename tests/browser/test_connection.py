@@ -30,7 +30,7 @@ def connected(page: Page) -> None:
 
 def test_the_state_line_says_what_trains_and_for_how_long(shell: Page, lab: Any) -> None:
     state, meter = shell.locator("#state"), shell.get_by_role("progressbar", name="Epochs trained")
-    told = {"id": 77, "place": 0, "total": 40, "error": "", "runs": []}
+    told = {"id": 77, "title": "LeNet", "place": 0, "total": 40, "error": "", "runs": []}
     lab.hub.tell("training", **told, state="training", done=12, left=65.0)
     expect(state).to_contain_text("12 of 40 epochs")
     expect(state).to_contain_text("1 min 5 s left")

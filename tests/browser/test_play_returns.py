@@ -108,6 +108,38 @@ def test_another_page_takes_no_training_for_its_own(play: Page, lab_url: str) ->
     finished(other, 3)
 
 
+def test_what_trains_and_what_waits_is_listed_and_ended_on_every_page(play: Page, lab_url: str) -> None:
+    """Also where the page that asked for it was closed."""
+    slow(play)
+    button(play, "Train").click()
+    expect(standing(play)).to_contain_text("of 1000 epochs")
+    other = opened(play.context.new_page(), lab_url)
+    button(other, "Train").click()
+    expect(standing(other)).to_contain_text("Waiting, next in line.")
+    play.close()
+    other.get_by_role("tab", name="Watch").click()
+    state = other.locator("#state")
+    expect(state.get_by_role("listitem")).to_have_count(0)
+    state.locator("summary").click()
+    entries = state.get_by_role("listitem")
+    expect(entries).to_have_text(
+        [
+            re.compile("^Trains: LeNet .*, lr 0.1, 20 seeds"),
+            re.compile("^Waits: softmax regression, lr 0.1, 3 seeds"),
+        ]
+    )
+    state.get_by_role("button", name=re.compile("Cancel softmax")).press("Enter")
+    expect(entries).to_have_text([re.compile("^Trains: LeNet")])
+    expect(state.locator("summary")).to_be_focused()
+    state.locator("summary").press("Escape")
+    expect(entries).to_have_count(0)
+    state.locator("summary").press("Enter")
+    state.get_by_role("button", name=re.compile("Cancel LeNet")).click()
+    expect(state.locator("summary")).to_be_hidden(timeout=1_000)
+    other.get_by_role("tab", name="Play").click()
+    expect(standing(other)).to_contain_text("Cancelled after 0 of 15 epochs")
+
+
 def test_after_a_restart_the_form_stays_and_no_training_is_claimed(
     page: Page, drawn: dict[str, Any], tmp_path: Path, forgiven: list[str]
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from shoal.data import Dataset
 from shoal.live.asks_fields import FIELDS
 from shoal.live.asks_settings import Ask, Setting
+from shoal.wording import count
 
 CHOICES = {field.name: dict(field.choices) for field in FIELDS}
 
@@ -29,6 +30,17 @@ def labels(settings: Sequence[Setting]) -> tuple[str, ...]:
     if "model.kind" in names:
         names = ["model.kind", *(name for name in names if not name.startswith("model."))]
     return tuple(", ".join(_words(name, one) for name in names if name in one) for one in said)
+
+
+def title(ask: Ask) -> str:
+    """What is asked, in one line: "softmax regression, lr 0.1 against lr 0.3, 6 seeds"."""
+    words, first = " against ".join(labels(ask.settings)), ask.settings[0].said()
+    differing = _differing([one.said() for one in ask.settings])
+    if differing and "model.kind" not in differing:
+        model = _model_words(first)
+        parts = any(name.startswith("model.") for name in differing)
+        words = f"{model.split()[0] if parts else model}, {words}"
+    return f"{words}, {count(ask.seeds, 'seed')}"
 
 
 def _differing(said: Sequence[Mapping[str, Any]]) -> list[str]:

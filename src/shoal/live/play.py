@@ -20,7 +20,7 @@ from shoal.live.app import NotFound, answer, body, number
 from shoal.live.asks_fields import FIELDS, Field
 from shoal.live.asks_settings import Ask, Setting
 from shoal.live.asks_stored import setting_of
-from shoal.live.asks_words import python
+from shoal.live.asks_words import python, title
 from shoal.live.lab import Lab
 from shoal.live.trainings import Training
 from shoal.results import on_data
@@ -74,7 +74,7 @@ def train(request: Request) -> Response:
     study = asks.study(asked, data)
     asks.check_work(study, data, getattr(lab.engine, "threads", 1))
     check(Demand.of([on_data(study, data)]), {dataset.name: dataset for dataset in data.values()})
-    id = lab.trainer.ask(study, replace=asked.replace)
+    id = lab.trainer.ask(study, title=title(asked), replace=asked.replace)
     points = _training(lab, id).study.points
     return answer({"training": id, "settings": [_named(point, asked.seeds) for point in points]})
 

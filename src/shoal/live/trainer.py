@@ -62,12 +62,15 @@ class Trainer:
 
     # ---- asking ---------------------------------------------------------------------------------------
 
-    def ask(self, study: Study, seeds: Sequence[int] | None = None, *, replace: int | None = None) -> int:
+    def ask(
+        self, study: Study, seeds: Sequence[int] | None = None, *, title: str = "", replace: int | None = None
+    ) -> int:
         """Put a study at the end of the queue, and give the training's number.
 
         Args:
             study: its configs name data as it was asked for.
             seeds: by default the study's own.
+            title: what every page calls it, in the line of those that wait; by default the study's name.
             replace: a training that is not wanted any more; the new one takes its place.
 
         Raises:
@@ -76,7 +79,7 @@ class Trainer:
         here = on_data(study, self._data())
         here = here if seeds is None else dataclasses.replace(here, seeds=seeds)
         with self._turn:
-            new = self._all.add(here, instead=replace)
+            new = self._all.add(here, title or here.name, instead=replace)
             if replace is not None:
                 self.cancel(replace)
             self._tell_all()

@@ -33,6 +33,8 @@ class Training:
 
     id: int
     study: Study
+    title: str
+    """What pages call it."""
     runs: tuple[str, ...]
     """Trajectories of all its runs."""
     total: int
@@ -73,7 +75,7 @@ class Trainings:
         self._known: dict[int, Training] = {}
         self._count = 0
 
-    def add(self, study: Study, instead: int | None = None) -> Training:
+    def add(self, study: Study, title: str, instead: int | None = None) -> Training:
         """A new one at the end of the line; or first if it comes instead of the one that trains, or in the place of
         one that waits.
 
@@ -85,7 +87,7 @@ class Trainings:
             raise UsageError(f"{MOST_QUEUED} trainings wait already. Cancel one, or wait until one has ended.")
         self._count += 1
         lengths = _lengths(study)
-        new = Training(self._count, study, tuple(lengths), sum(lengths.values()))
+        new = Training(self._count, study, title, tuple(lengths), sum(lengths.values()))
         self._known[new.id] = new
         self.waiting.insert(len(self.waiting) if place is None else place, new)
         self._forget()
@@ -128,6 +130,7 @@ class Trainings:
         """One of them as plain data; its place is 1 if it is the next to train, and 0 if it does not wait."""
         return {
             "id": one.id,
+            "title": one.title,
             "state": one.state,
             "place": self.waiting.index(one) + 1 if one in self.waiting else 0,
             "done": one.done,

@@ -12,7 +12,7 @@ import { follow } from "./stream.js";
 const ROOMS = ["watch", "play", "draw"];
 const rooms = new Map(); // name -> promise of an entered room, or of null if it failed
 const stranded = new Map(); // name -> what enters a room that could not be reached
-const line = stateLine(document.getElementById("state"));
+const line = stateLine(document.getElementById("state"), cancel);
 const lab = { api, chart, dom, picture, say, state: null };
 const place = (name) => document.getElementById(name);
 const tab = (name) => document.getElementById(`tab-${name}`);
@@ -23,6 +23,11 @@ const known = new Promise((resolve) => (knows = resolve));
 /** Says something to whoever listens to the page instead of looking at it. */
 function say(text) {
   dom.put(document.getElementById("said"), text);
+}
+
+/** Ends a training that this page or another has asked for; events say that it has ended. */
+function cancel(training) {
+  return api.post("/api/play/cancel", { training });
 }
 
 /** The room that the address names, and what it asks of it: "#draw?data=mnist" is { name: "draw", given: { data } }. */

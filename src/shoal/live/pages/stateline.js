@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page's state in one line: the connection and the store, what trains and how long still, and a warning where
-// data is drawn. It listens to events and asks nothing itself.
+// data is drawn. Opened, it lists what trains and what waits, each with a button that ends it, whoever asked for it.
 
 import { duration, h, put } from "./dom.js";
 
@@ -9,15 +9,27 @@ const WORDS = {
   lost: "Connection lost, trying again",
 };
 
-/** The line inside `element`: `connection(name, words)`, `know(state)` as /api/state has it, `event(message)`. */
-export function stateLine(element) {
+/**
+ * The line inside `element`: `connection(name, words)`, `know(state)` as /api/state has it, `event(message)`.
+ * `cancel(id)` is called when somebody wants a training to end, and promises an answer.
+ */
+export function stateLine(element, cancel) {
   const link = h("p", { class: "connection" });
-  const work = h("p", { class: "working", hidden: true });
+  const now = h("summary");
+  const list = h("ul");
+  const work = h("details", { class: "working", hidden: true }, now, list);
+  const other = h("p", { class: "working", hidden: true }, "Another command works on this store");
   const stamp = h("p", { class: "stamp", hidden: true });
-  put(element, link, work, stamp);
-  const trainings = new Map();
+  put(element, link, work, other, stamp);
+  work.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape" || !work.open) return;
+    work.open = false;
+    now.focus();
+  });
+  const trainings = new Map(); // id -> what was told of it, of those that have not ended
   let store = "";
   let elsewhere = false;
+  let listed = "";
 
   const connection = (name, words = WORDS[name]) => {
     link.dataset.state = name;
@@ -47,19 +59,33 @@ export function stateLine(element) {
     else trainings.delete(training.id);
   };
 
-  const now = () => [...trainings.values()].find((one) => one.state === "training");
+  /** What trains, then what waits, in the order in which it will train. */
+  const inOrder = () => [...trainings.values()].sort((one, next) => one.place - next.place);
 
   const show = () => {
-    const one = now();
-    const waiting = [...trainings.values()].filter((each) => each.state === "queued").length;
-    work.hidden = !one && !waiting && !elsewhere;
-    if (work.hidden) put(work);
-    else if (one) put(work, progress(one), waiting > 0 && queue(waiting));
-    else put(work, waiting ? "Training begins" : "Another command works on this store", waiting > 0 && queue(waiting));
+    const all = inOrder();
+    const waiting = all.filter((one) => one.state === "queued").length;
+    const [first] = all;
+    other.hidden = !elsewhere || Boolean(first);
+    work.hidden = !first;
+    if (!first) work.open = false;
+    put(now, first && (waiting < all.length ? progress(first) : "Training begins"), waiting > 0 && queue(waiting));
+    const key = all.map((one) => `${one.id} ${one.state}`).join();
+    if (key === listed) return; // a button that somebody is about to press stays where it is
+    listed = key;
+    const there = list.contains(document.activeElement);
+    put(list, all.map((one) => entry(one, cancel)));
+    if (there && first) now.focus();
   };
 
   connection("connecting");
   return { connection, know, event };
+}
+
+function entry({ id, title, state }, cancel) {
+  const said = h("span", {}, `${state === "training" ? "Trains" : "Waits"}: ${title}`);
+  const end = () => cancel(id).catch((error) => put(said, error.message));
+  return h("li", {}, said, h("button", { class: "button", onclick: end, "aria-label": `Cancel ${title}` }, "Cancel"));
 }
 
 function progress({ done, total, left }) {
