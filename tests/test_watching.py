@@ -179,9 +179,30 @@ def test_a_writer_that_fell_silent_is_noticed(monkeypatch):
     watched = following()
     now = watched._heard + 95
     monkeypatch.setattr(watching, "monotonic", lambda: now)
+    with Store.open("shoal.db", write=True):
+        watched.news()
+        assert "nothing new for 1 min 35 s" in drawn(watched.board)
+        assert not watched.ended
+        assert not watched.abandoned
+
+
+def test_where_nobody_trains_any_more_what_is_missing_is_not_waited_for(monkeypatch):
+    trained(tiny_study(), stop_after=10)
+    watched = following()
+    now = watched._heard
+    monkeypatch.setattr(watching, "monotonic", lambda: now)
+    with Store.open("shoal.db", write=True):
+        now += 20
+        watched.news()
+    for passed, note in ((watching.SETTLED - 1, ""), (2, "nobody trains"), (3, "nobody trains")):
+        now += passed
+        watched.news()
+        assert (watched.board.note, watched.abandoned) == (note, False)
+    now += watching.ALONE
+    assert watched.abandoned
+    trained(tiny_study(), stop_after=1)
     watched.news()
-    assert "nothing new for 1 min 35 s" in drawn(watched.board)
-    assert not watched.ended
+    assert not watched.abandoned, "somebody trained meanwhile"
 
 
 def test_without_studies_it_ends_once_it_is_quiet(monkeypatch):
@@ -240,6 +261,18 @@ def test_it_waits_for_a_store_and_ends_with_its_last_run(shell, monkeypatch):
     assert "rates · lr " in lines[1]
     assert lines[-2].startswith("18 of 18 epochs")
     assert lines[-1] == "shoal.db has everything that was asked for: 6 runs."
+
+
+def test_what_was_given_up_has_an_exit_code_of_its_own(shell, monkeypatch):
+    trained(tiny_study(), stop_after=10)
+    monkeypatch.setattr(watching, "ALONE", 0.0)
+    code, out, err = shell("watch")
+    assert (code, out) == (1, "")
+    assert err == (
+        "shoal: Nobody trains into shoal.db, and of 6 runs that were asked for 6 are missing or not at the end. "
+        "Ask for them again, with shoal run or in Play: training goes on where it stopped. "
+        "Or watch one study, by its name.\n"
+    )
 
 
 def test_it_reads_while_another_writes_and_leaves_the_store_alone(shell):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`shoal watch`: how a training stands that another process does, read off its store. It writes nothing to the store.
 
-Ctrl-C ends it with 130, as it ends whatever was not done yet: `shoal watch && next` goes on only once all is there.
+`shoal watch && next` goes on only once all is there: Ctrl-C ends it with 130, and where nobody trains any more although
+runs are missing, it ends with 1.
 """
 
 import sys
@@ -14,7 +15,8 @@ import click
 
 from shoal.cli.options import Setting, as_json
 from shoal.cli.text import print_json
-from shoal.errors import StudyError
+from shoal.errors import StoreError, StudyError
+from shoal.wording import count
 
 if TYPE_CHECKING:
     from shoal.progress import Cell
@@ -26,7 +28,9 @@ SECONDS_BETWEEN_READINGS = 1.0
 SHARE = 10.0
 """After reading a whole store at least so many times as long passes: of ten thousand runs it takes a second."""
 QUIET = 30.0
-"""Seconds without news after which it says so: whoever trained may have ended."""
+"""Seconds without news after which it says so: whoever trains may be stuck."""
+ALONE = 10.0
+"""Seconds in which nobody trained, and nothing came, after which what is missing is not waited for."""
 SETTLED = 5.0
 """Seconds without news after which runs that no study asked for are taken to be all there are."""
 
@@ -34,10 +38,12 @@ SETTLED = 5.0
 @click.command()
 @click.argument("study", metavar="[STUDY]", default="")
 @click.option("--store", metavar="PATH", help="File that keeps the runs: shoal.db, or a report's DIR/shoal.db.")
-@click.option("--forever", is_flag=True, help="Go on when everything asked for is there.")
+@click.option("--forever", is_flag=True, help="Go on when everything asked for is there, or nobody trains.")
 @as_json
 def watch(study: str, store: str | None, forever: bool, as_json: bool) -> None:
     """Watch a store while another process trains, until everything asked for is there.
+
+    Where runs are missing and nobody trains for ten seconds, it ends with exit code 1.
 
     STUDY shows that study alone: its name, or the Python file it stands in. With --json it tells how things stand
     and ends.
@@ -54,6 +60,7 @@ def watch(study: str, store: str | None, forever: bool, as_json: bool) -> None:
         sleep(SECONDS_BETWEEN_READINGS)
         there = following.look()
     _show(following, forever)
+    following.refuse_incomplete()
     return click.echo(following.conclusion())
 
 
@@ -61,7 +68,7 @@ def _show(following: "Following", forever: bool) -> None:
     from shoal.terminal import view
 
     with view(following.board, sys.stdout) as screen:
-        while forever or not following.ended:
+        while forever or not (following.ended or following.abandoned):
             sleep(PAUSE)
             for cell in following.news()[-1:]:
                 screen.tell(cell)
@@ -93,7 +100,7 @@ class Following:
         self._known: tuple[str, ...] = ()
         self._asked = 0
         self._mark = 0
-        self._next = self._heard = monotonic()
+        self._next = self._heard = self._trained = monotonic()
         self._unknown: list[NewRecord] = []
 
     def look(self) -> bool:
@@ -134,12 +141,15 @@ class Following:
 
     def news(self) -> "list[Cell]":
         """The runs that have come further since the last time, each once."""
+        from shoal.store import held_since
+
         store = self._store or self._opened()
         if not store.current:  # another store is in its place: nothing of it was read yet
             self.look()
             return []
         found, self._mark = store.since(self._mark)
         self._heard = monotonic() if found else self._heard
+        self._trained = monotonic() if found or held_since(self.path) else self._trained
         cells = dict(self._told(found))
         if self.board.stale and monotonic() >= self._next:
             again, self._unknown = self._unknown, []
@@ -159,8 +169,12 @@ class Following:
     def _note(self) -> str:
         from shoal.progress import duration
 
+        if self._complete:
+            return ""
         quiet = monotonic() - self._heard
-        return f"nothing new for {duration(quiet)}" if quiet >= QUIET and not self._complete else ""
+        if monotonic() - self._trained >= SETTLED:
+            return "nobody trains"
+        return f"nothing new for {duration(quiet)}" if quiet >= QUIET else ""
 
     @property
     def _complete(self) -> bool:
@@ -173,10 +187,24 @@ class Following:
         """Whether there is no more to wait for."""
         return self._complete and (self._asked > 0 or monotonic() >= self._heard + SETTLED)
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody trains any more, although something is missing."""
+        return not self._complete and monotonic() >= self._trained + ALONE
+
+    def refuse_incomplete(self) -> None:
+        """Raise `StoreError` if it was given up: what is missing, and how to get it."""
+        if self.ended:
+            return
+        missing = [cell for cell in self.board.cells.values() if not cell.ended]
+        raise StoreError(
+            f"Nobody trains into {self.path}, and of {count(len(self.board.cells), 'run')} that were asked for "
+            f"{len(missing):,} {'is' if len(missing) == 1 else 'are'} missing or not at the end. Ask for them again, "
+            "with shoal run or in Play: training goes on where it stopped. Or watch one study, by its name."
+        )
+
     def conclusion(self) -> str:
         """ "shoal.db has everything that was asked for: 60 runs, of which 2 diverged."."""
-        from shoal.wording import count
-
         cells = [cell for cell in self.board.cells.values() if cell.ended]
         diverged = sum(cell.diverged for cell in cells)
         lost = f", of which {diverged:,} diverged" if diverged else ""
