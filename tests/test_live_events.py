@@ -244,7 +244,7 @@ def test_signs_of_life_come_without_being_asked_for(monkeypatch):
     async def program():
         stream = Hub().open()
         await anext(stream)
-        assert [await asyncio.wait_for(anext(stream), 10) for _ in range(2)] == [b": still here\n\n"] * 2
+        assert [await asyncio.wait_for(anext(stream), 10) for _ in range(2)] == [b'data: {"topic":"here"}\n\n'] * 2
 
     asyncio.run(program())
 

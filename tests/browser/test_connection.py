@@ -67,6 +67,26 @@ def test_a_page_that_nobody_sees_gives_its_connection_back(page: Page, lab: Any,
     until(lambda: lab.hub.watchers == 1)
 
 
+def test_a_server_that_falls_silent_is_told_of_and_called_again(
+    page: Page, lab: Any, lab_url: str, forgiven: list[str]
+) -> None:
+    forgiven.append("ERR_FAILED .*/api/state")
+    page.clock.install()
+    page.goto(lab_url)
+    connected(page)
+    page.route("**/api/state", lambda route: route.abort())
+    page.clock.run_for(20_000)
+    lab.hub.tell("here")
+    page.wait_for_timeout(500)
+    page.clock.run_for(20_000)
+    connected(page)
+    page.clock.run_for(6_000)
+    expect(page.locator("#state")).to_contain_text("Connection lost, trying again")
+    page.unroute("**/api/state")
+    page.clock.run_for(20_000)
+    connected(page)
+
+
 def until(there: Callable[[], bool]) -> None:
     """Waits for the server to have heard of it."""
     end = monotonic() + 20

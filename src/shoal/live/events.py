@@ -24,7 +24,8 @@ MOST_WAITING = 256
 PAUSE = 0.2
 """Seconds between messages of one kind, at least."""
 STILL_HERE = 10.0
-"""Seconds between signs of life, by which a server finds out that a page is gone; scripts do not see them."""
+"""Seconds between signs of life, by which a server finds out that a page is gone, and a page that a server is: they
+are messages of the topic "here", for scripts do not see comments."""
 LINE = "shoal.line"
 """The extension of ASGI by which a server offers a `Line`, as its ``send``; without it all goes the usual way."""
 AGAIN = b"retry: 1000\n\n"
@@ -192,7 +193,7 @@ class Hub:
 
     def _still_here(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is loop and not self._closed:
-            self._hand(b": still here\n\n")
+            self._hand(message("here"))
             loop.call_later(STILL_HERE, self._still_here, loop)
 
     def _end(self) -> None:

@@ -18,7 +18,7 @@ export function stateLine(element, cancel) {
   const now = h("summary");
   const list = h("ul");
   const work = h("details", { class: "working", hidden: true }, now, list);
-  const other = h("p", { class: "working", hidden: true }, "Another command works on this store");
+  const other = h("p", { class: "working", hidden: true });
   const stamp = h("p", { class: "stamp", hidden: true });
   put(element, link, work, other, stamp);
   work.addEventListener("keydown", ({ key }) => {
@@ -67,6 +67,7 @@ export function stateLine(element, cancel) {
     const waiting = all.filter((one) => one.state === "queued").length;
     const [first] = all;
     other.hidden = !elsewhere || Boolean(first);
+    put(other, !other.hidden && "Another command works on this store");
     work.hidden = !first;
     if (!first) work.open = false;
     put(now, first && (waiting < all.length ? progress(first) : "Training begins"), waiting > 0 && queue(waiting));

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one stream of events of a page: lost, it is opened again after growing pauses; a hidden page gives its
-// connection back, since a browser has six for all its pages. It understands no message but `hello`.
+// The one stream of events of a page: lost or silent, it is opened again after growing pauses; a hidden page gives its
+// connection back, since a browser has six for all its pages. It understands `hello` and `here`, and hands on the rest.
 
 import * as api from "./api.js";
 
 const SHORTEST = 500;
 const LONGEST = 10_000;
 const HIDDEN = 30_000;
+const SILENT = 25_000; // the server says every ten seconds that it is here
+const ANSWER = 5_000;
 
 /**
  * Follows the server's events until the page is closed.
@@ -18,23 +20,33 @@ export function follow({ heard, lost, refused }) {
   let boot = null;
   let pause = SHORTEST;
   let waiting = 0;
+  let silence = 0;
 
   const open = () => {
     close();
     source = new EventSource("/api/events");
     source.onmessage = (event) => hear(JSON.parse(event.data));
-    source.onerror = () => {
-      close();
-      lost();
-      later();
-    };
+    source.onerror = broken;
+    alive();
   };
   const close = () => {
     clearTimeout(waiting);
+    clearTimeout(silence);
     source?.close();
     source = null;
   };
+  const broken = () => {
+    close();
+    lost();
+    later();
+  };
+  const alive = () => {
+    clearTimeout(silence);
+    silence = setTimeout(broken, SILENT);
+  };
   const hear = (message) => {
+    alive();
+    if (message.topic === "here") return undefined;
     if (message.topic === "hello") {
       pause = SHORTEST;
       if (boot !== null && boot !== message.boot) return location.reload();
@@ -50,7 +62,7 @@ export function follow({ heard, lost, refused }) {
   // An EventSource does not say why it failed: a plain question does.
   const again = async () => {
     try {
-      await api.get("/api/state");
+      await api.get("/api/state", {}, { signal: AbortSignal.timeout(ANSWER) });
       open();
     } catch (error) {
       if (error.status === 403) refused(error.message);
