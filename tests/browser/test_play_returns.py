@@ -3,6 +3,7 @@
 
 import re
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,21 @@ def empty(page: Page) -> None:
     expect(standing(page)).to_contain_text("Nothing is trained here yet")
     expect(page.locator("#play .curves")).to_be_hidden()
     expect(page.locator("#play .sight")).to_be_hidden()
+
+
+def test_while_data_are_read_play_says_so(page: Page, drawn: dict[str, Any], tmp_path: Path) -> None:
+    there = Event()
+
+    def read() -> dict[str, Any]:
+        there.wait(60)
+        return drawn
+
+    with Lab(tmp_path / "shoal.db", read) as lab, serve(lab, port=0) as serving:
+        page.goto(f"{serving.address}#play")
+        expect(page.locator("#play")).to_contain_text("The data sets are being read")
+        there.set()
+        expect(button(page, "Train")).to_be_visible()
+        expect(page.locator("#play")).not_to_contain_text("being read")
 
 
 # ---- a reload -----------------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ def state(request: Request) -> Response:
             "boot": lab.boot,
             "store": lab.store_path.name,
             "data": _data(lab),
+            "loading": not lab.loaded,
             "engine": engine_facts(lab.engine),
             "stored": lab.changed(),
             "training": lab.trainer.state(),

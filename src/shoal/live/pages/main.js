@@ -10,6 +10,7 @@ import { stateLine } from "./stateline.js";
 import { follow } from "./stream.js";
 
 const ROOMS = ["watch", "play", "draw"];
+const READING = "Opening. The data sets are being read; the first time on a machine they are fetched, or drawn.";
 const rooms = new Map(); // name -> promise of an entered room, or of null if it failed
 const stranded = new Map(); // name -> what enters a room that could not be reached
 const line = stateLine(document.getElementById("state"), cancel);
@@ -59,10 +60,11 @@ function turn(name) {
 async function entered(name) {
   const root = place(name);
   root.setAttribute("aria-busy", "true");
-  dom.put(root, dom.h("p", { class: "hint" }, "Opening"));
+  const hint = dom.h("p", { class: "hint" }, "Opening");
+  dom.put(root, hint); // until the room puts itself in its place
   try {
     const [{ enter }] = await Promise.all([code(name), known]);
-    dom.put(root);
+    if (lab.state.loading) dom.put(hint, READING);
     return await enter(root, lab);
   } catch (error) {
     failed(name, error);
