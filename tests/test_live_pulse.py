@@ -14,6 +14,7 @@ from shoal.store import Store, held_since
 from shoal.study import Run
 from watched import Watching, ask, part, put
 
+PAST = "2001-01-01T00:00:00+00:00"
 EARLIER, SINCE, LATER, STILL = (f"2031-01-01T0{hour}:00:00+00:00" for hour in range(4))
 
 
@@ -93,7 +94,33 @@ def test_the_speed_is_that_of_all_runs_together():
     assert pulse.speed("a") is None
     pulse.clock.now = 2.0
     pulse.look({"a": Seen(14.0, SINCE), "b": Seen(1.0, SINCE)})
-    assert (pulse.speed("a"), pulse.speed("b")) == (2.0, 0.5), "two runs at once, and half of one"
+    assert (pulse.speed("a"), pulse.speed("b")) == (2.0, None), "two runs at once, and one that has just begun"
+    pulse.clock.now = 4.0
+    pulse.look({"a": Seen(18.0, SINCE), "b": Seen(2.0, SINCE)})
+    assert (pulse.speed("a"), pulse.speed("b")) == (2.0, 0.5)
+
+
+def test_the_time_before_it_was_trained_does_not_make_it_slow():
+    """A page that looked for long at what was stored."""
+    pulse = Seer(since=None)
+    for second in range(100):
+        pulse.clock.now = float(second)
+        pulse.look({"a": Seen(10.0, EARLIER)})
+    pulse.since = LATER
+    for second in range(4):
+        pulse.clock.now = 100.0 + second
+        pulse.look({"a": Seen(10.0 + 2 * second, LATER)})
+    assert pulse.speed("a") == 2.0
+
+
+def test_there_is_no_speed_before_two_epochs_had_the_time_to_end():
+    """Until then most of what was done has not been told of, or was done before anybody looked."""
+    pulse = Seer()
+    for now, seconds in ((0.0, 10.0), (3.0, 16.0)):
+        pulse.clock.now = now
+        pulse.look({"a": Seen(seconds, SINCE)})
+    assert pulse.speed("a", epoch=2.0) is None
+    assert pulse.speed("a", epoch=1.5) == 2.0
 
 
 # ---- over a store -------------------------------------------------------------------------------------
@@ -121,7 +148,7 @@ def test_time_left_is_the_work_left_by_the_speed_seen(writer, watching):
     put(writer, Run(slow, 0), [0.9, 0.8])
     clock = Clock()
     room = Room(watching.lab)
-    room.memo, room.pulse = Memo(watching.lab.changed, lambda: 1.0, clock), Pulse(lambda: SINCE, clock)
+    room.memo, room.pulse = Memo(watching.lab.changed, lambda: 1.0, clock), Pulse(lambda: PAST, clock)
     assert room.overview()["studies"][0]["left"] is None
     put(writer, Run(slow, 1), [0.9, 0.8])
     watching.newer()

@@ -75,7 +75,7 @@ def overview(standings: Iterable[Standing], gathered: Gathered, pulse: Pulse) ->
 def _entry(standing: Standing, pulse: Pulse) -> dict[str, Any]:
     study, counts = standing.study, standing.counts
     trains = standing.epochs[0] < standing.epochs[1] and pulse.trains(study.name, standing.epoch)
-    speed = pulse.speed(study.name) if trains else None
+    speed = pulse.speed(study.name, standing.epoch) if trains else None
     return {
         "name": study.name,
         "title": study.title,
