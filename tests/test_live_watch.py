@@ -141,6 +141,17 @@ def test_the_table_has_a_row_for_every_run_asked_for_and_a_column_for_what_diffe
     assert shared["batch size"] == "4"
     assert shared["optimizer"] == "SGD"
     assert shared["momentum"] == "0.5"
+    assert table["known"]
+
+
+def test_of_what_has_not_begun_the_table_does_not_claim_to_know(writer, watch):
+    study = tiny_study()
+    ask(writer, study)
+    put(writer, Run(study.points[0].config, 0), [0.9, 0.8])
+    writer.close()
+    table = watch()("table", study="rates")
+    assert dict(table["shared"])["learning rate"] == "0.1"
+    assert not table["known"]
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -44,6 +44,9 @@ export function field(label, control, hint = "") {
   );
 }
 
+/** A whole number as people read it: "10,000". */
+export const grouped = (number) => number.toLocaleString("en");
+
 /** Seconds in words: "8 s", "1 min 12 s", "2 h 5 min". */
 export function duration(seconds) {
   const whole = Math.max(Math.round(seconds), 0);

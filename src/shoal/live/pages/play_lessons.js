@@ -2,7 +2,7 @@
 // What a learner should see of a network while it trains: gradients layer by layer, the first layer's weights, what is
 // taken for what, the worst mistakes, and how sharply the loss bends. It draws what it is given and asks for nothing.
 
-import { h, put } from "./dom.js";
+import { grouped, h, put } from "./dom.js";
 import { meaning } from "./play_meaning.js";
 import { log, number, percent, power } from "./play_numbers.js";
 
@@ -177,7 +177,7 @@ function told(classes, counts) {
   counts.forEach((row, is) => row.forEach((count, said) => {
     if (is !== said && count > most[0]) most = [count, is, said];
   }));
-  const all = `${percent(right / total, 1)} of ${total.toLocaleString("en")} test images are right`;
+  const all = `${percent(right / total, 1)} of ${grouped(total)} test images are right`;
   if (!most[0]) return `${all}.`;
   return `${all}. The commonest mistake: ${classes[most[1]]} taken for ${classes[most[2]]}, ${most[0]} times.`;
 }

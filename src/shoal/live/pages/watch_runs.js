@@ -2,6 +2,8 @@
 // A study's runs as a table, a page of it at a time, sorted by the server. Between two readings it moves the rows
 // that are there by the records of their runs; it never puts them into another order by itself.
 
+import { grouped } from "./dom.js";
+
 const MARKS = { finished: "●", training: "◔", unfinished: "◔", diverged: "×", waiting: "·" };
 const METRICS = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"];
 const PLACES = { loss: 4, accuracy: 4, seconds: 2 };
@@ -80,7 +82,7 @@ export function runs(lab, changed) {
     });
     put(body, made);
     const facts = shown.shared.map(([name, value]) => `${name} ${value}`).join(" · ");
-    put(shared, facts && `The same for all: ${facts}.`);
+    put(shared, facts && `The same for all${shown.known ? "" : " that have begun"}: ${facts}.`);
     const last = Math.min(shown.offset + shown.page, shown.total);
     put(where, `${grouped(shown.offset + 1)} to ${grouped(last)} of ${grouped(shown.total)} runs`);
     pages.hidden = shown.total <= shown.page;
@@ -118,8 +120,6 @@ export function runs(lab, changed) {
 
   return { element, read, record };
 }
-
-const grouped = (number) => number.toLocaleString("en");
 
 function style(column, cells, columns) {
   const number = NUMERIC.has(column.kind) || typeof cells[columns.indexOf(column)] === "number";

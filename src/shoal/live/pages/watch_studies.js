@@ -2,6 +2,8 @@
 // The studies of the store: how far each has come, and which one is looked at. Between two readings it moves its
 // meters itself, by the records of the runs that were on their way.
 
+import { grouped } from "./dom.js";
+
 /** The list; `chosen(name)` is called when one is picked. */
 export function studies(lab, chosen) {
   const { h, put, duration } = lab.dom;
@@ -76,8 +78,6 @@ export function studies(lab, chosen) {
 
   return { element, show, mark, record, entry: (name) => known.get(name).entry };
 }
-
-const grouped = (number) => number.toLocaleString("en");
 
 function left(entry, duration) {
   if (entry.training && entry.left !== null) return `${duration(entry.left)} left`;

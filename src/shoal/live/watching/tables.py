@@ -67,6 +67,7 @@ def table(asked: Asked, study: Watched, trains: bool) -> dict[str, Any]:
         "offset": asked.offset,
         "page": PAGE,
         "shared": facts(study),
+        "known": all(setup.config is not None for setup in study.setups),
     }
 
 
