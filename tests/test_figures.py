@@ -263,6 +263,14 @@ def test_a_domain_holds_its_values(values):
     assert low < high
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_values_that_only_rounding_tells_apart_are_one(log):
+    """As the loss of seeds that all begin with weights of zero: ln 10, and no tick called 2.302585135."""
+    reach = domain([np.array([2.302585092, 2.302585178])], log)
+    assert all(len(f"{tick:g}") <= 4 for tick in ticks(reach, log, 6))
+    assert len(ticks(reach, log, 6)) >= 3
+
+
 def test_png_is_a_picture():
     picture = Image.open(io.BytesIO(figures.png(figures.curves(RATES, **WORDS), scale=1)))
     assert picture.width > 400

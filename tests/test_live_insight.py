@@ -179,13 +179,24 @@ def test_the_bound_knows_momentum_weight_decay_and_schedule(drawn):
 
 
 @pytest.mark.parametrize(
-    ("model", "optimizer"),
-    [(lenet(), SGD(0.1)), (softmax_regression(), Adam()), (mlp(1024, 1024, 1024), SGD(0.1))],
+    ("model", "optimizer", "words"),
+    [
+        (lenet(), SGD(0.1), "of this network it would take too long."),
+        (softmax_regression(), Adam(), "those of Adam follow no such bound."),
+        (mlp(1024, 1024, 1024), SGD(0.1), "of this network it would take too long."),
+    ],
     ids=["convolution", "adam", "large"],
 )
-def test_curvature_is_left_out_where_it_takes_long_or_bounds_nothing(drawn, model, optimizer):
+def test_where_it_takes_long_or_bounds_nothing_it_is_said_why_there_is_no_curvature(drawn, model, optimizer, words):
     config = asked(drawn, model, optimizer=optimizer)
-    assert see.curvature(config, begun(config), 0, drawn) is None
+    assert see.curvature(config, begun(config), 0, drawn).endswith(words)
+
+
+def test_of_weights_beyond_all_bounds_no_curvature_is_told(drawn):
+    config = asked(drawn, mlp(16))
+    huge = {name: tensor.astype(np.float64) * 1e200 for name, tensor in begun(config).items()}
+    with np.errstate(all="ignore"):
+        assert see.curvature(config, huge, 0, drawn).startswith("The weights have grown beyond")
 
 
 def test_a_small_perceptron_has_a_curvature(drawn):

@@ -46,6 +46,21 @@ def test_one_press_trains_and_shows_curves_and_lessons(play: Page) -> None:
     assert sum(int(count or 0) for count in counts) == 200
 
 
+def test_of_layers_that_nothing_moves_it_is_said_so(play: Page, lab: Any) -> None:
+    trained(play)
+    shown = """async (training) => {
+      const [{ lessons }, picture] = [await import("/static/play_lessons.js"), await import("/static/picture.js")];
+      const insight = await (await fetch(`/api/play/insight?training=${training}`)).json();
+      const dead = { name: "Linear(784, 1)", gradient_rms: 0, weight_rms: 0.1 };
+      const all = lessons(picture);
+      all.show({ ...insight, gradients: [dead, { ...dead, name: "Linear(1, 10)" }] });
+      return all.element.querySelector(".gradients").textContent;
+    }"""
+    words = play.evaluate(shown, lab.trainer.state()[0]["id"])
+    assert "Where it is 0 (Linear(784, 1), Linear(1, 10)) the loss moves no weight" in words
+    assert "10⁻" not in words, "there is no scale of nothing"
+
+
 def test_a_moved_slider_trains_again_by_itself(play: Page) -> None:
     trained(play)
     rate = play.get_by_role("slider", name="Learning rate")

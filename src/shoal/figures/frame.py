@@ -12,6 +12,9 @@ import numpy as np
 from shoal import theme, wording
 from shoal.figures.drawing import heading
 
+ROUNDING = 1e-6
+"""Of the larger of two values: what they differ by at most where only rounding tells them apart."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -137,12 +140,17 @@ def _tick_text(tick: float, places: int) -> str:
 def domain(
     values: Sequence[np.ndarray], log: bool, padding: float = 0.04, include: Sequence[float] = ()
 ) -> tuple[float, float]:
-    """The range of all finite values (positive ones on a log axis), with a little room."""
+    """The range of all finite values (positive ones on a log axis), with a little room.
+
+    Values that only rounding tells apart are taken for one: ticks between them would need ten digits.
+    """
     pool = np.concatenate([np.ravel(block) for block in values] + [np.asarray(include, np.float64)])
     pool = pool[np.isfinite(pool) & ((pool > 0) | (not log))]
     if not len(pool):
         return (0.1, 1.0) if log else (0.0, 1.0)
     low, high = float(pool.min()), float(pool.max())
+    if high - low <= ROUNDING * max(abs(low), abs(high)):
+        low = high
     if log:
         room = (high / low) ** padding if high > low else 1.5
         return low / room, high * room

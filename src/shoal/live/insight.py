@@ -87,7 +87,8 @@ class Insight(TypedDict):
     filters: Filters | None
     confusion: Confusion
     worst: list[Mistake]
-    curvature: Bend | None
+    curvature: Bend | str
+    """Or why it cannot be told, as a sentence."""
 
 
 def insight(config: Config, tensors: Tensors, epoch: int, dataset: Dataset, engine: Engine) -> Insight:
@@ -188,29 +189,30 @@ def _names(dataset: Dataset, count: int) -> list[str]:
 # ---- curvature ----------------------------------------------------------------------------------------
 
 
-def curvature(config: Config, tensors: Tensors, epoch: int, dataset: Dataset) -> Bend | None:
+def curvature(config: Config, tensors: Tensors, epoch: int, dataset: Dataset) -> Bend | str:
     """How sharply the loss bends the way it bends most, beside the rate at which gradient descent would sway.
 
     On a parabola of curvature λ gradient descent diverges beyond 2/λ, with momentum β beyond 2(1 + β)/λ, and with
     Nesterov's beyond that divided by 1 + 2β (Cohen et al. 2021, appendix B). Weight decay adds to λ.
 
-    None for networks that are no small perceptron, which would take long, and for optimizers other than `SGD`, whose
-    steps follow no such bound.
+    A sentence for networks that are no small perceptron, which would take long, and for optimizers other than `SGD`,
+    whose steps follow no such bound.
     """
     model, rule = config.model, config.optimizer
     some = _sample(config, dataset, passes=2 * PRODUCTS)
-    if (
-        not isinstance(rule, SGD)
-        or len(some) < FEWEST
-        or not all(isinstance(each, PERCEPTRON) for each in model.layers)
-    ):
-        return None
+    if not isinstance(rule, SGD):
+        return f"It is SGD's steps that 2/λ bounds: those of {type(rule).__name__} follow no such bound."
+    if len(some) < FEWEST or not all(isinstance(each, PERCEPTRON) for each in model.layers):
+        return "It is computed of softmax regression and of small perceptrons; of this network it would take too long."
     images, labels = dataset.train.images[some], dataset.train.labels[some]
-    found = probes.curvature(model, tensors, images, labels, scaling(config, dataset), tolerance=1e-2, most=PRODUCTS)[
-        "eigenvalue"
-    ]
-    if not isfinite(found):  # weights beyond what float64 squares: nothing can be said
-        return None
+    try:
+        found = probes.curvature(
+            model, tensors, images, labels, scaling(config, dataset), tolerance=1e-2, most=PRODUCTS
+        )["eigenvalue"]
+    except np.linalg.LinAlgError:  # of numbers that are none
+        found = np.nan
+    if not isfinite(found):
+        return "The weights have grown beyond what the curvature can be computed of."
     bend = found + rule.weight_decay
     reach = 2 * (1 + rule.momentum) / (1 + 2 * rule.momentum * rule.nesterov)
     return Bend(

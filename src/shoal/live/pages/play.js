@@ -77,6 +77,7 @@ export async function enter(root, lab) {
 
   const changed = () => {
     remind();
+    list.hear(choices.values());
     file.element.hidden = true; // it says what was chosen before
     if (training.id() !== null && always.checked && choices.ask()) soon();
     else soon.stop();

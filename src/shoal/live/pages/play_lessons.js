@@ -45,7 +45,8 @@ function gradients() {
   const { element, say } = lesson("gradients", "Gradient of each layer", place);
   const show = ({ gradients: layers, images }) => {
     const scale = decades(layers.map((one) => one.gradient_rms));
-    const axis = h("div", { class: "track axis" }, h("span", {}, power(scale.low)), h("span", {}, power(scale.high)));
+    const ends = [scale.low, scale.high].map((one) => h("span", {}, power(one)));
+    const axis = layers.some((one) => one.gradient_rms > 0) && h("div", { class: "track axis" }, ends);
     put(place, h(
       "table",
       {},
@@ -54,7 +55,7 @@ function gradients() {
         h("th", { scope: "col", class: "n" }, "Gradient"), h("th", { scope: "col", class: "n" }, "Weight"))),
       h("tbody", {}, layers.map((one) => h("tr", {},
         h("th", { scope: "row" }, one.name),
-        h("td", {}, track(scale, [["dot", one.gradient_rms]])),
+        h("td", {}, axis && track(scale, [["dot", one.gradient_rms]])),
         h("td", { class: "n" }, number(one.gradient_rms)),
         h("td", { class: "n" }, number(one.weight_rms))))),
     ));
@@ -65,6 +66,10 @@ function gradients() {
 }
 
 function compared(layers) {
+  const still = layers.filter((one) => one.gradient_rms === 0).map((one) => one.name);
+  if (still.length) {
+    return `Where it is 0 (${still.join(", ")}) the loss moves no weight: as behind ReLUs that are off for every image.`;
+  }
   const [first, last] = [layers[0].gradient_rms, layers.at(-1).gradient_rms];
   if (layers.length < 2 || !(first > 0 && last > 0)) return "";
   if (last >= first) return `The last layer's gradient is ${number(last / first)} times the first one's.`;
@@ -187,9 +192,12 @@ function told(classes, counts) {
 function curvature() {
   const place = h("div", { class: "bend" });
   const asked = meaning("What are λ and 2/lr?", BEND);
-  const { element, say, hide } = lesson("curvature", "Curvature and learning rate", place, asked);
+  const { element, say } = lesson("curvature", "Curvature and learning rate", place, asked);
   const show = ({ curvature: bend }) => {
-    if (!bend) return hide();
+    if (typeof bend === "string") {
+      put(place);
+      return say(bend);
+    }
     const { eigenvalue, critical_lr: critical, lr, momentum, images } = bend;
     const bound = momentum > 0 ? "its bound with this momentum," : "2/λ =";
     const most = `On ${images} training images the loss bends most with λ = ${number(eigenvalue)}`;

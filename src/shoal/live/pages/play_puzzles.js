@@ -7,7 +7,8 @@ const WIDE = matchMedia("(min-width: 860px)"); // below it the list would push e
 
 /**
  * The list: `element`, `look`, the sentences of the chosen one, and `choose(puzzle)`, with null for none. It stays
- * chosen while its settings are changed: that is what most of them ask for.
+ * chosen while its settings are changed, which is what most of them ask for; `hear(ask)` is told of these, and lets go
+ * of it once they are of other data or another kind of model.
  */
 export function puzzleList(puzzles, play) {
   const buttons = puzzles.map((one) =>
@@ -20,12 +21,19 @@ export function puzzleList(puzzles, play) {
     h("summary", {}, "Puzzles: the report's sections, one click each"),
     h("div", {}, buttons),
   );
+  let now = null;
   const choose = (chosen) => {
+    now = chosen;
     buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(puzzles[at] === chosen)));
     look.hidden = chosen === null;
     if (chosen === null) return;
     put(look, h("strong", {}, chosen.question), ` Look at: ${chosen.look} It trains ${chosen.takes}.`);
     if (!WIDE.matches) look.scrollIntoView();
   };
-  return { element, look, choose };
+  const hear = ({ settings }) => {
+    if (now && !now.ask.settings.every((one, at) => !settings[at] || alike(one, settings[at]))) choose(null);
+  };
+  return { element, look, choose, hear };
 }
+
+const alike = (one, other) => one.data === other.data && one.model.kind === other.model.kind;
