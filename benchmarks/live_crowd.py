@@ -2,7 +2,7 @@
 """The process of those who come to a server: pages that watch, and visitors who never finish a request.
 
 It reads a command a line and answers it with a line, all JSON. A page listens to the events and, as Watch does, reads
-overview, chart, table and verdicts again at the pace it is told; it draws nothing and keeps nothing of what it read.
+all that it shows again at the pace it is told; it draws nothing and keeps nothing of what it read.
 """
 
 import argparse
@@ -18,12 +18,8 @@ from typing import Any
 from live_line import MESSAGE
 
 PACE = re.compile(rb'"pace":([\d.]+)')
-READ = [
-    "overview",
-    "chart?study={study}&metric=validation_loss&by=config&x=epochs&smooth=0&width=640",
-    "table?study={study}",
-]
-"""What a page of Watch asks for, in its order, after it has heard that its study has no claims."""
+READ = ["reading?study={study}&metric=validation_loss&by=config&x=epochs&smooth=0&width=640"]
+"""What a page of Watch asks for, after it has heard that its study has no claims."""
 FIRST = [*READ, "verdicts?study={study}"]
 """The first time."""
 DRIBBLE = 0.25

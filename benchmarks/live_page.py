@@ -98,11 +98,12 @@ def _views(found: Facts, cores: int) -> Iterator[Row]:
     for kind, what in (
         ("new", f"first view of {runs} in a browser, of {new}"),
         ("asked", "the same, of a server that was asked before"),
-        ("answers", f"of it, the answers of {new}"),
+        ("answers", f"of it, the answer of {new}"),
     ):
         one = found[kind]
-        whole, each = one["all"], ", ".join(f"{part} {duration(one[part]['p50'])}" for part in PARTS)
-        yield what, f"< {duration(whole['limit'])}", f"{_spread(whole)} ({each})", str(whole["n"]), always(whole)
+        whole, parts = one["all"], [f"{part} {duration(one[part]['p50'])}" for part in PARTS if part in one]
+        each = f" ({', '.join(parts)})" if parts else ""
+        yield what, f"< {duration(whole['limit'])}", f"{_spread(whole)}{each}", str(whole["n"]), always(whole)
 
 
 def _cancel(found: Facts, cores: int) -> Iterator[Row]:

@@ -119,6 +119,26 @@ def test_what_is_stored_beside_records_counts_but_is_not_told():
     asyncio.run(program())
 
 
+def test_with_records_goes_what_waits_in_one_piece(monkeypatch):
+    monkeypatch.setattr(events, "PAUSE", 0.05)
+
+    async def program():
+        hub = Hub()
+        stream = hub.open()
+        hub.tell("training", id=1, done=0)
+        assert len(await heard(stream, 2)) == 2
+        for done in (1, 2):
+            hub.tell("training", id=1, done=done)
+        hub.records([RECORD])
+        assert [one.get("done") for one in await next_of(stream)] == [None, 2]
+        begun = time.monotonic()
+        hub.tell("training", id=1, done=3)
+        assert (await next_of(stream))[0]["done"] == 3
+        assert time.monotonic() - begun > 0.05, "it is held back anew, for longer than the next records need"
+
+    asyncio.run(program())
+
+
 def test_of_many_messages_of_one_kind_the_first_and_the_newest_are_sent(monkeypatch):
     monkeypatch.setattr(events, "PAUSE", 0.01)
 

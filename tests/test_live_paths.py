@@ -21,9 +21,12 @@ from visitors import OWN, Visitor
 
 DOOR = Door(7117)
 COUNT = 2000
-PATHS = {"/{}": "", "/api/{}": "state", "/api/watch/{}": "overview", "/static/{}": "style.css"}
+PATHS = {"/{}": "", "/api/{}": "state", "/api/watch/{}": "reading?first=true", "/static/{}": "style.css"}
 QUERIES = {
-    **{f"/api/watch/{what}?study={{}}": "rates" for what in ("table", "chart", "verdicts")},
+    **{f"/api/watch/{what}?study={{}}": "rates" for what in ("reading", "table", "chart", "verdicts")},
+    "/api/watch/reading?first={}": "true",
+    "/api/watch/reading?study=rates&by={}": "lr",
+    "/api/watch/reading?study=rates&sort={}": "seed",
     "/api/watch/table?study=rates&sort={}": "seed",
     "/api/watch/table?study=rates&offset={}": "0",
     "/api/watch/chart?study=rates&metric={}": "train_loss",
@@ -41,7 +44,7 @@ QUERIES = {
     "/api/draw/models?data={}": "mnist",
     "/api/draw/models?data=mnist&first={}": "0",
 }
-ASK_NOTHING = {"/api/state", "/api/events", "/api/watch/overview", "/api/play/form"}
+ASK_NOTHING = {"/api/state", "/api/events", "/api/play/form"}
 PIXELS = {"pixels": "AAAA", "width": 2, "height": 2}
 BODIES = {
     "/api/play/train": lambda name: {"settings": [{"data": name}]},

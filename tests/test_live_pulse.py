@@ -128,16 +128,16 @@ def test_there_is_no_speed_before_two_epochs_had_the_time_to_end():
 
 def test_a_new_server_knows_at_once_who_trains(path, writer, watching):
     part(writer)
-    (found,) = watching("overview")["studies"]
+    (found,) = watching.overview()["studies"]
     assert (found["training"], found["running"]) == (True, 1)
     writer.close()
-    (found,) = watching("overview")["studies"]
+    (found,) = watching.overview()["studies"]
     assert (found["training"], found["running"]) == (False, 0), "at once, although nothing new was stored"
 
 
 def test_a_study_is_trained_before_its_first_record(writer, watching):
     ask(writer, tiny_study())
-    (found,) = watching("overview")["studies"]
+    (found,) = watching.overview()["studies"]
     assert (found["training"], found["epochs"]) == (True, [0, 18])
 
 

@@ -124,7 +124,7 @@ def test_the_store_is_read_before_anybody_asks(tmp_path, monkeypatch):
         parts = urlsplit(page.address)
         with contextlib.closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)) as line:
             key = {"Authorization": f"Bearer {parse_qs(parts.query)['token'][0]}"}
-            line.request("GET", "/api/watch/overview", headers=key)
+            line.request("GET", "/api/watch/reading?first=true", headers=key)
             assert line.getresponse().status == 200
     assert len(reads) == 1
 

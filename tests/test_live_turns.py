@@ -32,7 +32,6 @@ QUICK = {
     "/static/style.css": 200,
     "/api/state": 200,
     "/api/play/chart?training=1": 404,
-    "/api/watch/overview": 200,
     "/api/watch/table?study=rates": 200,
 }
 

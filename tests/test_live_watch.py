@@ -36,7 +36,7 @@ def column(table, key):
 
 
 def test_an_empty_store_has_no_studies(watch):
-    found = watch()("overview")
+    found = watch().overview()
     assert found["studies"] == []
     assert found["totals"]["runs"] == 0
 
@@ -44,7 +44,7 @@ def test_an_empty_store_has_no_studies(watch):
 def test_a_study_counts_what_it_asks_for(writer, watch):
     part(writer)
     writer.close()
-    (found,) = watch()("overview")["studies"]
+    (found,) = watch().overview()["studies"]
     assert (found["name"], found["title"]) == ("rates", "Rates")
     counts = {name: found[name] for name in ("runs", "finished", "diverged", "unfinished", "waiting")}
     assert counts == {"runs": 6, "finished": 2, "diverged": 1, "unfinished": 1, "waiting": 2}
@@ -57,7 +57,7 @@ def test_a_study_counts_what_it_asks_for(writer, watch):
 def test_runs_of_no_study_come_last_under_their_own_title(writer, watch):
     put(writer, Run(tiny_config(lr=0.3), 0), [0.9])
     part(writer)
-    studies = watch()("overview")["studies"]
+    studies = watch().overview()["studies"]
     assert [one["title"] for one in studies] == ["Rates", "Other runs"]
     assert studies[1]["runs"] == 1
 
@@ -67,7 +67,7 @@ def test_the_study_that_was_asked_for_last_comes_first(writer, watch):
     for name, year in (("older", 2030), ("newer", 2031), ("oldest", 2029)):
         with writer._write() as db:
             db.execute("UPDATE study SET asked = ? WHERE name = ?", (f"{year}-01-01T00:00:00+00:00", name))
-    assert [one["name"] for one in watch()("overview")["studies"]] == ["newer", "older", "oldest"]
+    assert [one["name"] for one in watch().overview()["studies"]] == ["newer", "older", "oldest"]
 
 
 def test_a_run_of_two_studies_is_counted_in_both_at_the_length_each_asks_for(writer, watch):
@@ -75,7 +75,7 @@ def test_a_run_of_two_studies_is_counted_in_both_at_the_length_each_asks_for(wri
     ask(writer, short, long)
     put(writer, Run(long.points[0].config, 0), [0.9, 0.8, 0.7, 0.6])
     room = watch()
-    standing = {one["name"]: (one["finished"], one["unfinished"]) for one in room("overview")["studies"]}
+    standing = {one["name"]: (one["finished"], one["unfinished"]) for one in room.overview()["studies"]}
     assert standing == {"short": (1, 0), "long": (0, 1)}
     cut = room("table", study="short")
     assert column(cut, "epochs")[0] == [2, 2]
@@ -88,7 +88,7 @@ def test_a_run_that_diverged_later_than_asked_for_is_finished(writer, watch):
     short, long = tiny_study("short", epochs=1, seeds=[0]), tiny_study("long", epochs=4, seeds=[0])
     ask(writer, short, long)
     put(writer, Run(long.points[0].config, 0), [0.9, 0.8], diverged=True)
-    standing = {one["name"]: (one["finished"], one["diverged"]) for one in watch()("overview")["studies"]}
+    standing = {one["name"]: (one["finished"], one["diverged"]) for one in watch().overview()["studies"]}
     assert standing == {"short": (1, 0), "long": (0, 1)}
 
 
@@ -123,6 +123,27 @@ def test_what_was_computed_from_weights_is_remembered(tmp_path):
     asked = []
     assert [found.probe("key", lambda: asked.append(1) or 7) for _ in range(2)] == [7, 7]
     assert asked == [1]
+
+
+def test_a_reading_has_all_that_a_page_shows_of_one_study(writer, watch):
+    part(writer)
+    ask(writer, tiny_study("other", seeds=[5]))
+    writer.close()
+    room = watch()
+    first, second = (one["name"] for one in room.overview()["studies"])
+    asked = {"metric": "train_loss", "by": "lr", "sort": "seed", "descending": True, "width": 300}
+    found = room("reading", study=second, **asked)
+    assert found["study"] == second
+    assert found["chart"] == room("chart", study=second, metric="train_loss", by="lr", width=300)
+    assert found["table"] == room("table", study=second, sort="seed", descending=True)
+    assert found["overview"] == room.overview()
+    assert room("reading", first=True)["study"] == first
+    assert "no study 'gone'" in room("reading", 404, study="gone")["error"]
+
+
+def test_a_reading_of_an_empty_store_has_no_study(watch):
+    found = watch()("reading", first=True)
+    assert (found["study"], found["chart"], found["table"], found["overview"]["studies"]) == (None, None, None, [])
 
 
 # ---- the table ------------------------------------------------------------------------------------------

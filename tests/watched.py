@@ -71,6 +71,10 @@ class Watching:
         assert answer.status == status, answer.body
         return answer.json
 
+    def overview(self) -> Any:
+        """Every study as a reading tells of it."""
+        return self("reading", first=True)["overview"]
+
     def newer(self) -> None:
         """As if something new had been stored."""
         self.lab.hub.stored += 1

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The room Watch in a real browser, as a person uses it: from an empty store to a study that trains, and back."""
 
+import dataclasses
+import os
 import re
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,8 @@ from playwright.sync_api import Page, expect
 
 from shoal import theme
 from shoal.engines import EpochRecord
+from shoal.live import serve
+from shoal.live.lab import Lab
 from shoal.models import softmax_regression
 from shoal.optimizers import SGD
 from shoal.results import on_data
@@ -76,20 +81,20 @@ def test_an_empty_store_says_how_to_begin_and_fills_by_itself(page: Page, lab_ur
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_page_asks_three_questions_a_reading_and_for_verdicts_once_where_nothing_is_claimed(
+def test_a_page_asks_one_question_a_reading_and_for_verdicts_once_where_nothing_is_claimed(
     page: Page, lab_url: str, lab: Any
 ) -> None:
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url.partition("?")[0]) if "/api/watch/" in one.url else None)
     room = opened(page, lab_url).locator("#watch")
     expect(room.locator("figure svg")).to_be_visible()
-    with page.expect_response(lambda one: "/api/watch/table" in one.url, timeout=5_000):
+    with page.expect_response(lambda one: "/api/watch/reading" in one.url, timeout=5_000):
         lab.hub.records(more=True)
     page.wait_for_load_state("networkidle")
     whats = Counter(url.rpartition("/")[2] for url in asked)
-    readings = whats["overview"]  # one for the news above, and as many as the store's own news made before it
+    readings = whats["reading"]  # one for the news above, and as many as the store's own news made before it
     assert readings >= 2
-    assert whats == {"overview": readings, "chart": readings, "table": readings, "verdicts": 1}
+    assert whats == {"reading": readings, "verdicts": 1}
 
 
 @pytest.mark.usefixtures("trained")
@@ -195,6 +200,24 @@ def test_a_room_that_is_left_is_not_drawn_again(page: Page, lab_url: str, lab: A
     page.get_by_role("tab", name="Watch").click()
     page.wait_for_timeout(300)
     assert asked
+
+
+def test_where_the_study_is_gone_another_one_is_shown(
+    page: Page, drawn: dict[str, Any], tmp_path: Path, forgiven: list[str]
+) -> None:
+    """As where the store was exchanged for another; sorted by what only the one before had."""
+    forgiven.append("status of 404 .*/api/watch/reading")
+    store, other = tmp_path / "shoal.db", tmp_path / "other.db"
+    for path, name in ((store, "before"), (other, "after")):
+        with Store.open(path, write=True) as writer:
+            writer.note(Demand.of([dataclasses.replace(study(), name=name)]).asked)
+    with Lab(store, drawn) as lab, serve(lab, port=0) as serving:
+        room = opened(page, f"{serving.address}").locator("#watch")
+        expect(room.get_by_role("heading", name="Before")).to_be_visible()
+        room.get_by_role("columnheader", name="lr").get_by_role("button").click()
+        os.replace(other, store)
+        expect(room.get_by_role("heading", name="After")).to_be_visible()
+        expect(room.get_by_role("alert")).to_have_count(0)
 
 
 @pytest.mark.usefixtures("trained")

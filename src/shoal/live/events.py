@@ -8,6 +8,7 @@ is greeted with `hello` and reads what it shows again. So a reader that does not
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Self
 
 import msgspec
@@ -23,6 +24,8 @@ MOST_WAITING = 256
 """Messages that a stream keeps for its reader."""
 PAUSE = 0.2
 """Seconds between messages of one kind, at least."""
+LONGER = 1.25
+"""Pauses for which a kind is held back that went along with records: the next of these come a little after one."""
 STILL_HERE = 10.0
 """Seconds between signs of life, by which a server finds out that a page is gone, and a page that a server is: they
 are messages of the topic "here", for scripts do not see comments."""
@@ -31,6 +34,8 @@ LINE = "shoal.line"
 AGAIN = b"retry: 1000\n\n"
 """A page that lost the line calls again after so many milliseconds."""
 
+Kind = tuple[str, Any]
+"""A topic, and an id or None."""
 Line = Callable[[bytes], bool]
 """Sends a piece of an answer that goes on; False if too much waits for its reader already."""
 
@@ -78,6 +83,14 @@ class Stream:
         return piece
 
 
+@dataclass
+class _Held:
+    """What is held back of a kind, until a pause is over."""
+
+    timer: asyncio.TimerHandle
+    message: bytes | None = None
+
+
 class Hub:
     """One for a server. `tell`, `records` and `close` may be called from any thread, the others from the server's loop.
 
@@ -90,7 +103,7 @@ class Hub:
         self.stored = 0
         """Grows by one whenever something new was found in the store."""
         self._streams: set[Stream] = set()
-        self._held: dict[tuple[str, Any], bytes | None] = {}
+        self._held: dict[Kind, _Held] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -125,7 +138,7 @@ class Hub:
         self.stored += 1
         if self._streams and (records or more):
             content = {"stored": self.stored, "records": records, "pace": self.pace} | ({"more": True} if more else {})
-            self._soon(self._hand, message("records", **content))
+            self._soon(self._hand_all, message("records", **content))
 
     def greet(self) -> None:
         """Greet every page once more: what it was told before holds no longer, and it reads everything anew."""
@@ -176,18 +189,30 @@ class Hub:
             if not stream.put(message):
                 self.leave(stream)
 
-    def _take(self, kind: tuple[str, Any], message: bytes) -> None:
+    def _hand_all(self, message: bytes) -> None:
+        """Hand it on with all that waits: a line costs more by being written to than by what is written."""
+        waiting = [(kind, held.message) for kind, held in self._held.items() if held.message]
+        self._hand(b"".join([message, *(one for _, one in waiting)]))
+        for kind, _ in waiting:
+            self._hold(kind, LONGER * self.pause)  # so that the next of these finds it waiting again
+
+    def _take(self, kind: Kind, message: bytes) -> None:
         """Hand it on, unless one of its kind just was: then it waits, or the next one in its place."""
         if kind in self._held:
-            self._held[kind] = message
+            self._held[kind].message = message
         else:
             self._hand(message)
-            self._held[kind] = None
-            asyncio.get_running_loop().call_later(self.pause, self._release, kind)
+            self._hold(kind, self.pause)
 
-    def _release(self, kind: tuple[str, Any]) -> None:
+    def _hold(self, kind: Kind, seconds: float) -> None:
+        """Nothing of this kind for so long."""
+        if kind in self._held:
+            self._held[kind].timer.cancel()
+        self._held[kind] = _Held(asyncio.get_running_loop().call_later(seconds, self._release, kind))
+
+    def _release(self, kind: Kind) -> None:
         """The pause is over."""
-        waiting = self._held.pop(kind, None)
+        waiting = self._held.pop(kind).message
         if waiting is not None:
             self._take(kind, waiting)
 

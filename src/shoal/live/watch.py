@@ -34,6 +34,25 @@ class StudyAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     study: str = ""
 
 
+class ReadingAsked(charts.Asked, frozen=True, forbid_unknown_fields=True):
+    """What a page shows: a chart and a page of the runs, each as it is asked of its own route."""
+
+    first: bool = False
+    """Of the first study there is, whatever ``study`` says: a page that has just come knows none."""
+    sort: str = ""
+    descending: bool = False
+    offset: tables.Offset = 0
+
+    @property
+    def chart(self) -> charts.Asked:
+        """What is asked of the chart alone, so that both routes keep one answer."""
+        return charts.Asked(**{name: getattr(self, name) for name in charts.Asked.__struct_fields__})
+
+    @property
+    def table(self) -> tables.Asked:
+        return tables.Asked(**{name: getattr(self, name) for name in tables.Asked.__struct_fields__})
+
+
 class Room:
     """What the routes share: one for a lab."""
 
@@ -64,6 +83,22 @@ class Room:
         if name not in standings:
             raise NotFound(f"The store has no study {name!r}. It has {', '.join(map(repr, standings)) or 'none yet'}.")
         return gathered.stored, standings[name]
+
+    def reading(self, asked: ReadingAsked) -> dict[str, Any]:
+        """All that a page shows but for verdicts, of one study; of an empty store there is none.
+
+        An answer costs more by being asked for than by what is in it, so that a crowd asks for all at once.
+
+        Raises:
+            NotFound: the store knows no study of this name.
+        """
+        if asked.first:
+            names = list(self.standings()[1])
+            if not names:
+                return {"study": None, "overview": self.overview(), "chart": None, "table": None}
+            asked = msgspec.structs.replace(asked, study=names[0])
+        parts = {"chart": self.chart(asked.chart), "table": self.table(asked.table)}
+        return {"study": asked.study, "overview": self.overview(), **parts}
 
     def overview(self) -> dict[str, Any]:
         gathered, standings = self.standings()
@@ -101,9 +136,9 @@ class Room:
 # ---- routes ---------------------------------------------------------------------------------------------
 
 
-def overview(request: Request) -> Response:
-    """Every study, how far it has come, and all together."""
-    return answer(_room(request).overview())
+def reading(request: Request) -> Response:
+    """Every study, how far it has come, and all together; the curves and the runs of one."""
+    return answer(_room(request).reading(_asked(request, ReadingAsked)))
 
 
 def table(request: Request) -> Response:
@@ -139,7 +174,7 @@ def _asked(request: Request, kind: type[T]) -> T:
 
 
 ROUTES = (
-    Route("/api/watch/overview", overview, methods=["GET"]),
+    Route("/api/watch/reading", reading, methods=["GET"]),
     Route("/api/watch/table", table, methods=["GET"]),
     Route("/api/watch/chart", chart, methods=["GET"]),
     Route("/api/watch/verdicts", verdicts, methods=["GET"]),

@@ -3,7 +3,7 @@
 // never trains. Records move meters and rows at once; what costs the server something is read again at its pace.
 
 import { paced } from "./pace.js";
-import { curves } from "./watch_chart.js";
+import { apart, curves } from "./watch_chart.js";
 import { runs } from "./watch_runs.js";
 import { standing, studies } from "./watch_studies.js";
 import { verdicts } from "./watch_verdicts.js";
@@ -30,23 +30,27 @@ export async function enter(root, lab) {
   const study = h("div", { class: "study", role: "group", "aria-labelledby": "watch-title" });
   put(study, title, state, chart.element, said.element, table.element);
   const empty = nothing(h, lab.state.store);
-  const full = h("div", { class: "studies-and-study", hidden: true }, list.element, study);
+  const full = h("div", { class: "studies-and-study unread" }, list.element, study); // it has its width, and is not seen
   put(root, trouble, empty, full);
-  new ResizeObserver(() => visible && !full.hidden && chart.resized()).observe(study);
+  new ResizeObserver(() => visible && chosen !== null && chart.resized()).observe(study);
 
   async function everything() {
-    const overview = await lab.api.get("/api/watch/overview");
-    const names = overview.studies.map((one) => one.name);
+    const [plot, rows] = [chart.asking(chosen), table.asking(chosen)];
+    const which = chosen === null ? { first: true } : { study: chosen };
+    const answer = await apart(lab.api, "/api/watch/reading", { ...which, ...plot.query, ...rows.query });
+    const { overview, study: name } = answer;
     trouble.hidden = true;
-    empty.hidden = names.length > 0;
-    full.hidden = names.length === 0;
-    if (!names.length) return;
-    if (!names.includes(chosen)) chosen = names[0];
+    empty.hidden = name !== null;
+    full.hidden = name === null;
+    full.classList.remove("unread");
+    if (name === null) return;
+    chosen ??= name;
     list.show(overview, chosen);
     tell();
-    said.read(chosen).then(behind, failed); // what is dear to judge holds nothing up
-    behind(Math.min(overview.stored, ...(await Promise.all([chart.read(chosen), table.read(chosen)]))));
     wait(overview.totals.running > 0);
+    said.read(chosen).then(behind, failed); // what is dear to judge holds nothing up
+    if (chosen !== name) return; // another was chosen meanwhile, and is read next
+    behind(Math.min(overview.stored, rows.show(answer.table, name), await plot.show(answer.chart, name)));
   }
 
   /** What was read is older than what has been heard of: it is read again, when it is time. */
@@ -73,9 +77,17 @@ export async function enter(root, lab) {
   }
 
   function failed(error) {
+    if (error.status === 404 && chosen !== null) return another();
     if (error.name === "Unreachable" || error.name === "AbortError") return; // the state line says so
     trouble.hidden = false;
     put(trouble, h("p", {}, error.message));
+  }
+
+  /** The study that was looked at is gone: the store was exchanged for another. */
+  function another() {
+    chosen = null;
+    read.fresh();
+    read();
   }
 
   /** Asks again once nothing has come for a while: whoever trained may have been stopped. */
@@ -98,7 +110,9 @@ export async function enter(root, lab) {
   await read();
   return {
     show() {
+      if (visible) return; // it has just been entered, and read
       visible = true;
+      read.fresh();
       read();
     },
     hide() {

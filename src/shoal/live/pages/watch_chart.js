@@ -42,11 +42,21 @@ export function curves(lab, changed) {
   for (const control of [metric, by, x, smooth, logX, logY]) control.addEventListener("change", changed);
   numbers.addEventListener("toggle", () => tabulate());
 
-  async function read(name) {
+  /** What to ask for of a study, and `show` for the answer, which says how new it is: nothing if it came too late. */
+  function asking(name) {
     const mine = ++turn;
     width = room();
-    const given = await ask({ ...asked(), ...(name === study ? {} : { by: null }), study: name, width });
-    if (mine !== turn) return Infinity; // something else was asked for meanwhile
+    const query = { ...asked(), ...(name === study ? {} : { by: null }), width };
+    return { query, show: (given, of) => (mine === turn ? show(given, of) : Infinity) };
+  }
+
+  /** Asks for the chart alone, as one of its controls was moved. */
+  async function read(name) {
+    const one = asking(name);
+    return one.show(await ask({ ...one.query, study: name }), name);
+  }
+
+  async function show(given, name) {
     answer = given;
     offer(given.choices, name === study);
     study = name;
@@ -72,15 +82,7 @@ export function curves(lab, changed) {
     return { ...said, ...boxes };
   }
 
-  /** The chart; of runs that can no longer be told apart as they were, by configuration. */
-  async function ask(query) {
-    try {
-      return await lab.api.get("/api/watch/chart", query);
-    } catch (error) {
-      if (error.status !== 400 || !query.by) throw error;
-      return lab.api.get("/api/watch/chart", { ...query, by: null });
-    }
-  }
+  const ask = (query) => apart(lab.api, "/api/watch/chart", query);
 
   /** What there is to choose from; what was chosen stays where it can. */
   function offer(choices, same) {
@@ -96,7 +98,17 @@ export function curves(lab, changed) {
   }
 
   const room = () => Math.min(Math.max(10 * Math.floor(element.clientWidth / 10), 240), 920);
-  return { element, read, resized: () => width && room() !== width && changed() };
+  return { element, asking, read, resized: () => width && room() !== width && changed() };
+}
+
+/** The answer; of runs that can no longer be told apart as they were, by configuration. */
+export async function apart(api, path, query) {
+  try {
+    return await api.get(path, query);
+  } catch (error) {
+    if (error.status !== 400 || !query.by) throw error;
+    return api.get(path, { ...query, by: null });
+  }
 }
 
 function tick(h, box, words) {

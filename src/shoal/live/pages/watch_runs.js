@@ -29,12 +29,22 @@ export function runs(lab, changed) {
   let turn = 0;
   let rows = new Map(); // run -> { values, cells }
 
-  async function read(name) {
+  /** What to ask for of a study, and `show` for the answer, which says how new it is: nothing if it came too late. */
+  function asking(name) {
     const mine = ++turn;
     if (name !== study) order = { sort: "", descending: false, offset: 0 };
     study = name;
-    const answer = await lab.api.get("/api/watch/table", { study: name, ...order });
-    if (mine !== turn) return Infinity;
+    return { query: order, show: (answer, of) => (mine === turn ? show(answer, of) : Infinity) };
+  }
+
+  /** Asks for the table alone, in another order or another page of it. */
+  async function read(name) {
+    const one = asking(name);
+    return one.show(await lab.api.get("/api/watch/table", { study: name, ...one.query }), name);
+  }
+
+  function show(answer, name) {
+    study = name;
     if (answer.offset >= answer.total && answer.offset > 0) order.offset = 0; // runs have gone
     shown = answer;
     heads();
@@ -118,7 +128,7 @@ export function runs(lab, changed) {
     paint(row);
   }
 
-  return { element, read, record };
+  return { element, asking, read, record };
 }
 
 function style(column, cells, columns) {

@@ -25,6 +25,9 @@ METRICS = (
 )
 
 
+Offset = Annotated[int, Meta(ge=0, le=10**9)]
+
+
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is asked of a table, as a request has it."""
 
@@ -32,7 +35,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sort: str = ""
     """The key of a column; "" for the study's own order."""
     descending: bool = False
-    offset: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    offset: Offset = 0
 
 
 class Column(NamedTuple):
