@@ -36,7 +36,7 @@ class Extent:
 
     watchers: int = 200
     model: str = "softmax"
-    pairs: int = 60
+    pairs: int = 120
     segment: float = 2.0
     """Seconds."""
     lone: tuple[str, int, int] = ("lenet", 2, 4)
