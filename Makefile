@@ -3,6 +3,7 @@
 #
 #   make report SEEDS=3 DATA=path OUT=dir   trains what the report needs and writes OUT/index.html
 #   make test                               runs the tests
+#   make setup                              only sets everything up
 #   make bench                              times it beside PyTorch, JAX, Keras and scikit-learn, which it installs in
 #                                           .venv-bench (an hour; ARGS=--quick: minutes; see shoal bench --help)
 #   make replicate                          trains again what is published, and checks laws of training (minutes)
@@ -18,8 +19,10 @@ READY := $(VENV)/.ready
 NATIVE := CMakeLists.txt $(wildcard native/*.h native/*.cpp native/kernels/*.h native/kernels/*.cpp)
 ROOMS := $(shell find src/shoal -type d -not -name __pycache__)
 
-.PHONY: report test bench replicate lint prove sanitize docs clean
+.PHONY: setup report test bench replicate lint prove sanitize docs clean
 .DELETE_ON_ERROR:
+
+setup: $(READY)
 
 report: $(READY)
 	@$(BIN)/shoal report --out "$(OUT)" $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(DATA),--data "$(DATA)") $(ARGS)

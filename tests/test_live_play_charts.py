@@ -66,9 +66,9 @@ def test_every_line_of_a_chart_is_a_line_of_its_own():
 
 def test_a_loss_that_runs_away_does_not_flatten_the_others():
     calm = side("calm", [[2.3, 0.5]], [1])
-    assert _roof([calm]) is None
+    assert _roof([calm], "validation_loss", False) is None
     wild = side("wild", [[2.3, 1e9]], [1])
-    low, high = _roof([calm, wild])
+    low, high = _roof([calm, wild], "validation_loss", False)
     assert low < 0.5 < high == pytest.approx(2 * 2.3)
 
 

@@ -89,6 +89,12 @@ def test_a_caption_says_of_what_and_how_many(sides, metric, words):
     assert caption(sides, metric, DATA) == words + STAND_IN
 
 
+def test_what_leaves_the_plane_is_said_to():
+    sides = [side("lr 1", 0.5, 3), side("lr 30", 900.0, 3)]
+    assert "(↑)" in caption(sides, LOSS, DATA * 2, cut=True)
+    assert "(↑)" not in caption(sides, LOSS, DATA * 2)
+
+
 # ---- the difference -----------------------------------------------------------------------------------
 
 WORSE = "A run that diverged counts as worse than any other."

@@ -13,7 +13,7 @@ import imagined
 from fakes import FakeEngine, dots, tiny_config, tiny_study
 from script_payloads import PAYLOADS
 from shoal.analysis.claims import Claim, Untestable
-from shoal.analysis.verdicts import judge
+from shoal.analysis.verdicts import Verdicts, judge
 from shoal.engines import EpochRecord
 from shoal.models import Model, lenet, mlp
 from shoal.notebook import cell, fragments, html
@@ -158,6 +158,14 @@ def test_many_configs_get_panels_and_the_rest_is_said(tmp_path):
     text = results(tmp_path, study)._repr_html_()
     assert "2 further configs not drawn" in Seen(text).words
     assert text.count("<svg") == 2
+
+
+def test_verdicts_of_a_study_stand_one_below_the_other(tmp_path):
+    verdicts = results(tmp_path, claiming()).verdicts()
+    (one,) = verdicts
+    assert verdicts._repr_html_() == one._repr_html_()
+    body = one._repr_html_().partition("</style>")[2].removesuffix("</div>")
+    assert Verdicts([one, one])._repr_html_().count(body) == 2
 
 
 def test_their_text_is_short(tmp_path):
@@ -312,9 +320,11 @@ def test_a_picture_that_fails_stops_no_training(tmp_path, notebook, monkeypatch)
         raise ValueError("no room on <paper>")
 
     monkeypatch.setattr(cell.fragments, "curves", fail)
-    monkeypatch.setattr(cell.things, "answered", lambda found: "done")
-    results(tmp_path, claiming())
-    assert "cannot be drawn, training goes on: no room on &lt;paper&gt;" in notebook.shown[0][-2]["text/html"]
+    found = results(tmp_path, claiming())
+    pictures = [one["text/html"] for one in notebook.shown[0]]
+    assert "cannot be drawn, training goes on: no room on &lt;paper&gt;" in pictures[-2]
+    assert "The results cannot be drawn, and are stored: no room on &lt;paper&gt;" in pictures[-1]
+    assert len(found.all()) == 2
 
 
 @pytest.mark.parametrize("where", ["nowhere", "terminal", "told not to"])

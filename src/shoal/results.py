@@ -16,7 +16,7 @@ import numpy as np
 
 from shoal.analysis.claims import Sentence
 from shoal.analysis.curves import Curves
-from shoal.analysis.verdicts import Verdict, judge
+from shoal.analysis.verdicts import Verdicts, judge
 from shoal.data import Dataset
 from shoal.engines import Engine, Tensors, scaling, steps_per_epoch
 from shoal.errors import StudyError
@@ -111,10 +111,10 @@ class StoredResults:
         found = (self._curves(point) for point in (self.study.points if self.study else ()))
         return [curves for curves in found if curves.seeds]
 
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> Verdicts:
         """What the runs that are there say about the study's claims; "so far" where not all seeds have ended."""
         claims = cast(tuple[Sentence, ...], self.study.claims if self.study else ())
-        return judge(claims, self, asked=len(self.seeds))
+        return Verdicts(judge(claims, self, asked=len(self.seeds)))
 
     def dataset(self, name: str) -> Dataset:
         """The data set a config names, or its stand-in, by either name."""

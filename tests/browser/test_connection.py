@@ -46,10 +46,10 @@ def test_the_state_line_says_what_trains_and_for_how_long(shell: Page, lab: Any)
 def test_the_state_line_knows_of_work_elsewhere_until_it_ends(shell: Page, lab: Any) -> None:
     """Also before their first record, and a page that comes in the midst of one."""
     with Store.open(lab.store_path, write=True):
-        expect(shell.locator("#state")).to_contain_text("Another command works on this store")
+        expect(shell.locator("#state")).to_contain_text("A command works on this store")
         shell.reload()
-        expect(shell.locator("#state")).to_contain_text("Another command works on this store")
-    expect(shell.locator("#state")).not_to_contain_text("Another command")
+        expect(shell.locator("#state")).to_contain_text("A command works on this store")
+    expect(shell.locator("#state")).not_to_contain_text("A command")
 
 
 def test_a_page_that_nobody_sees_gives_its_connection_back(page: Page, lab: Any, lab_url: str) -> None:

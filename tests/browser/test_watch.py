@@ -202,6 +202,29 @@ def test_a_room_that_is_left_is_not_drawn_again(page: Page, lab_url: str, lab: A
     assert asked
 
 
+@pytest.mark.usefixtures("trained")
+def test_a_reload_forgets_neither_what_is_shown_nor_in_which_order(page: Page, lab_url: str, grow: Any) -> None:
+    grow(dataclasses.replace(study(seeds=range(1)), name="another"))
+    room = opened(page, lab_url).locator("#watch")
+    expect(room.locator(".list .name")).not_to_have_count(0)
+    second = room.locator(".list .name").nth(1).inner_text()
+    room.get_by_role("button", name=second).click()
+    expect(room.get_by_role("heading", name=second)).to_be_visible()
+    room.get_by_label("Show").select_option("validation_accuracy")
+    room.get_by_label("Horizontal axis").select_option("steps")
+    room.get_by_role("checkbox", name="vertical").check()
+    room.get_by_role("columnheader", name="seed").get_by_role("button").click()
+    expect(room.locator(".caption")).to_contain_text("Validation accuracy by step")
+    expect(room.locator("[aria-sort=ascending]")).to_contain_text("seed")
+    page.reload()
+    expect(room.get_by_role("heading", name=second)).to_be_visible()
+    expect(room.locator(".caption")).to_contain_text("Validation accuracy by step")
+    expect(room.get_by_label("Show")).to_have_value("validation_accuracy")
+    expect(room.get_by_role("checkbox", name="vertical")).to_be_checked()
+    expect(room.locator("[aria-sort=ascending]")).to_contain_text("seed")
+    expect(room.get_by_label("Show").locator("option")).to_have_count(5)
+
+
 def test_where_the_study_is_gone_another_one_is_shown(
     page: Page, drawn: dict[str, Any], tmp_path: Path, forgiven: list[str]
 ) -> None:

@@ -89,6 +89,13 @@ class Verdict:
         return min((found.low, found.high), key=lambda end: abs(end - found.margin)) if found else None
 
 
+class Verdicts(tuple[Verdict, ...]):
+    """Those of a study, in the order of its claims; in a notebook they stand one below the other."""
+
+    __slots__ = ()
+    _repr_html_ = as_html
+
+
 def judge(
     claims: Sequence[Sentence],
     evidence: Evidence,

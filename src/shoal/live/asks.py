@@ -11,7 +11,7 @@ from typing import Any
 from shoal.data import Dataset
 from shoal.errors import UsageError
 from shoal.live.asks_settings import Ask, ModelSetting, Setting
-from shoal.live.asks_words import DECAYS, labels
+from shoal.live.asks_words import labels
 from shoal.losses import CrossEntropy
 from shoal.models import (
     BatchNorm1d,
@@ -114,9 +114,8 @@ def _dressed(plain: Model, setting: ModelSetting) -> list[Layer]:
 
 
 def _optimizer(setting: Setting) -> Optimizer:
-    chosen, given = setting.optimizer, {"lr": setting.lr}
-    if chosen.weight_decay != DECAYS.get(chosen.kind, 0.0):
-        given["weight_decay"] = chosen.weight_decay
+    chosen = setting.optimizer
+    given = {"lr": setting.lr, "weight_decay": chosen.weight_decay}
     if chosen.kind in PLAIN:
         return PLAIN[chosen.kind](**given)  # type: ignore[no-any-return]
     if chosen.kind != "sgd":

@@ -47,7 +47,8 @@ def shown(
     if metric not in METRICS:
         raise UsageError(f"metric={metric!r} is nothing to draw. Use one of {', '.join(METRICS)}.")
     sides = [play_sides.read(point, study.seeds, store, engine, metric) for point in study.points]
-    caption = play_words.caption(sides, metric, [data[point.config.data] for point in study.points])
+    cut = _roof(sides, metric, log_y) is not None
+    caption = play_words.caption(sides, metric, [data[point.config.data] for point in study.points], cut)
     if not any(side.begun for side in sides):
         return {"chart": None, "caption": caption, "difference": None}
     with figures.unchecked():
@@ -76,9 +77,8 @@ def _curves(sides: list[Side], metric: str, log_y: bool, width: int = WIDE) -> d
         for name, side in zip(names, sides, strict=True)
         for line in _lines(name, side.values, side.last, side.diverged)
     ]
-    roof = _roof(sides) if metric.endswith("loss") and not log_y else None
     unit = ", nats" if metric.endswith("loss") else ""
-    chart = _plane(series, epochs, METRICS[metric] + unit, width, log_y=log_y, y_domain=roof)
+    chart = _plane(series, epochs, METRICS[metric] + unit, width, log_y=log_y, y_domain=_roof(sides, metric, log_y))
     return _marked(chart, names, sides)
 
 
@@ -128,8 +128,10 @@ def _thin(label: str, x: np.ndarray, rows: np.ndarray) -> Series:
     return Series(label, x, np.concatenate([rows, np.full((1, len(x)), np.nan)]), -1.0)
 
 
-def _roof(sides: list[Side]) -> tuple[float, float] | None:
+def _roof(sides: list[Side], metric: str, log_y: bool) -> tuple[float, float] | None:
     """Where the plane ends if a loss runs away: else the chart chooses."""
+    if log_y or not metric.endswith("loss"):
+        return None
     every = np.concatenate([side.values.ravel() for side in sides])
     every, start = every[np.isfinite(every)], max(side.start for side in sides)
     if not isfinite(start) or not len(every) or every.max() <= ROOF * start:

@@ -22,11 +22,12 @@ LONGEST = 24
 # ---- where each setting stands ------------------------------------------------------------------------
 
 
-def caption(sides: Sequence[Side], metric: str, data: Sequence[Dataset]) -> str:
+def caption(sides: Sequence[Side], metric: str, data: Sequence[Dataset], cut: bool = False) -> str:
     """Where each setting ends or has come to, over how many seeds, what is drawn, and what the numbers are of.
 
     Args:
         data: what the sides are trained on.
+        cut: whether lines that rise far leave the plane.
     """
     name = METRICS[metric][0].upper() + METRICS[metric][1:]
     letters = [f"{letter}: " for letter in LETTERS] if len(sides) > 1 else [""]
@@ -36,6 +37,7 @@ def caption(sides: Sequence[Side], metric: str, data: Sequence[Dataset]) -> str:
         f"{name}{'. ' if len(sides) > 1 else ': '}{told} ({wording.seeds(len(sides[0].last))}{so_far}).",
         _drawn(sides),
     ]
+    parts += ["What rises far is cut off, and goes on above (↑); a log scale shows all of it."] if cut else []
     parts += [_nats(max(len(one.classes) for one in data))] if metric.endswith("loss") else []
     stand_ins = sorted({one.stand_in for one in data} - {""})
     parts += [f"Drawn images stand in for {one}: this says nothing of it." for one in stand_ins]

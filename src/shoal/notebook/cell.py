@@ -92,9 +92,9 @@ class Cell:
             self._show(self._picture(words))
 
     def finished(self, results: StoredResults) -> StoredResults:
-        """Show the results, and give them back."""
+        """Show the results, and give them back, also where they cannot be drawn."""
         if self._results:
-            self._show(things.answered(results), repr(results))
+            self._show(self._answered(results), repr(results))
             note_shown(results)
         return results
 
@@ -103,6 +103,13 @@ class Cell:
     def _title(self) -> str:
         study = self._results.study if self._results else None
         return fragments.line("title", study.name if study else "")
+
+    def _answered(self, results: StoredResults) -> str:
+        try:
+            return things.answered(results)
+        except Exception as reason:
+            words = fragments.line("caption", f"The results cannot be drawn, and are stored: {reason}")
+            return fragments.fragment(self._title(), words)
 
     def _picture(self, words: str) -> str:
         done, total = self._board.epochs

@@ -9,7 +9,7 @@ import numpy as np
 from shoal import wording
 from shoal.analysis.curves import Curves
 from shoal.analysis.statistics import mean_interval
-from shoal.analysis.verdicts import Verdict
+from shoal.analysis.verdicts import Verdict, Verdicts
 from shoal.models import Model, show
 from shoal.notebook import fragments
 from shoal.notebook.place import shown_here
@@ -117,6 +117,11 @@ def _(curves: Curves) -> str:
 @html.register
 def _(verdict: Verdict) -> str:
     return fragments.fragment(fragments.verdict(verdict))
+
+
+@html.register
+def _(verdicts: Verdicts) -> str:
+    return fragments.fragment(*map(fragments.verdict, verdicts))
 
 
 @html.register

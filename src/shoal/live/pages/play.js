@@ -3,11 +3,11 @@
 // chosen, what is drawn and what it means come from the server; here they are put in their places and kept up to date.
 
 import { h, put } from "./dom.js";
+import { memory } from "./memory.js";
 import { paced, settled } from "./pace.js";
 import { curves } from "./play_curves.js";
 import { form } from "./play_form.js";
 import { linked } from "./play_links.js";
-import { memory } from "./play_memory.js";
 import { progress } from "./play_progress.js";
 import { puzzleList } from "./play_puzzles.js";
 import { sight } from "./play_sight.js";
@@ -191,7 +191,7 @@ export async function enter(root, lab) {
       h("div", { class: "outcome" }, list.look, line.element, trouble, file.element, plot.element, lessons.element)),
   );
 
-  const { kept, keep } = memory();
+  const { kept, keep } = memory("play");
   if (kept) await resume(kept);
   keep(() => ({
     ask: choices.values(), always: always.checked, chart: plot.chosen(), training: training.mark(), trained,

@@ -67,7 +67,7 @@ export function stateLine(element, cancel) {
     const waiting = all.filter((one) => one.state === "queued").length;
     const [first] = all;
     other.hidden = !elsewhere || Boolean(first);
-    put(other, !other.hidden && "Another command works on this store");
+    put(other, !other.hidden && "A command works on this store");
     work.hidden = !first;
     if (!first) work.open = false;
     put(now, first && (waiting < all.length ? progress(first) : "Training begins"), waiting > 0 && queue(waiting));

@@ -2,6 +2,7 @@
 // The room Watch: choose a study, see its curves, its verdicts and its runs, live while anybody trains. It reads and
 // never trains. Records move meters and rows at once; what costs the server something is read again at its pace.
 
+import { memory } from "./memory.js";
 import { paced } from "./pace.js";
 import { apart, curves } from "./watch_chart.js";
 import { runs } from "./watch_runs.js";
@@ -107,7 +108,14 @@ export async function enter(root, lab) {
     read();
   }
 
+  const { kept, keep } = memory("watch");
+  if (kept) {
+    chosen = kept.study;
+    chart.choose(kept);
+    table.choose(kept);
+  }
   await read();
+  keep(() => ({ study: chosen, chart: chart.chosen(), order: table.chosen() }));
   return {
     show() {
       if (visible) return; // it has just been entered, and read

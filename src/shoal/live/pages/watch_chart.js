@@ -98,7 +98,16 @@ export function curves(lab, changed) {
   }
 
   const room = () => Math.min(Math.max(10 * Math.floor(element.clientWidth / 10), 240), 920);
-  return { element, asking, read, resized: () => width && room() !== width && changed() };
+  const chosen = () => ({ ...asked(), log_x: logX.checked, log_y: logY.checked });
+
+  /** Goes on with a study as `chosen` told, before the page was loaded again: until it is known what there is. */
+  function choose(before) {
+    study = before.study;
+    for (const one of [metric, by, x, smooth]) put(one, h("option", { value: before.chart[one.name] ?? "" }));
+    [logX.checked, logY.checked] = [before.chart.log_x, before.chart.log_y];
+  }
+
+  return { element, asking, read, choose, chosen, resized: () => width && room() !== width && changed() };
 }
 
 /** The answer; of runs that can no longer be told apart as they were, by configuration. */

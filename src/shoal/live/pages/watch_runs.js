@@ -128,7 +128,10 @@ export function runs(lab, changed) {
     paint(row);
   }
 
-  return { element, asking, read, record };
+  /** Goes on with a study in the order that `chosen` told, before the page was loaded again. */
+  const choose = (before) => ({ study, order } = before);
+
+  return { element, asking, read, record, choose, chosen: () => order };
 }
 
 function style(column, cells, columns) {

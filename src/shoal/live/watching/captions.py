@@ -127,9 +127,9 @@ def _diverged(shown: Shown) -> str:
 
 def _clock(shown: Shown) -> str:
     if shown.axis == "seconds":
-        return "An epoch stands where its runs had been trained to by then, on average."
+        return "An epoch is drawn at the mean time at which its runs reached it."
     mixed = shown.axis == "steps" and any(one.configs > 1 for one in shown.lines)
-    return "An epoch stands at the steps its configurations had done by then, on average." if mixed else ""
+    return "An epoch is drawn at the mean number of steps in which its configurations reached it." if mixed else ""
 
 
 def _by_step(shown: Shown) -> list[str]:
