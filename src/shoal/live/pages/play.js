@@ -176,9 +176,8 @@ export async function enter(root, lab) {
     "form",
     { class: "bench", "aria-label": "Setting", novalidate: true, onsubmit: submit },
     choices.element,
-    h("div", { class: "actions" }, press, compare.button, file.button),
-    remark,
-    refusal,
+    h("div", { class: "foot" },
+      remark, refusal, h("div", { class: "actions" }, press, compare.button, file.button)),
     h("div", { class: "field" }, h("label", {}, always, "Train again on every change")),
   );
   put(
