@@ -91,8 +91,8 @@ def test_a_caption_says_of_what_and_how_many(sides, metric, words):
 
 def test_what_leaves_the_plane_is_said_to():
     sides = [side("lr 1", 0.5, 3), side("lr 30", 900.0, 3)]
-    assert "(↑)" in caption(sides, LOSS, DATA * 2, cut=True)
-    assert "(↑)" not in caption(sides, LOSS, DATA * 2)
+    assert "cut off, with ↑" in caption(sides, LOSS, DATA * 2, cut=True)
+    assert "cut off, with ↑" not in caption(sides, LOSS, DATA * 2)
 
 
 # ---- the difference -----------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def caption(sides: Sequence[Side], metric: str, data: Sequence[Dataset], cut: bo
         f"{name}{'. ' if len(sides) > 1 else ': '}{told} ({wording.seeds(len(sides[0].last))}{so_far}).",
         _drawn(sides),
     ]
-    parts += ["What rises far is cut off, and goes on above (↑); a log scale shows all of it."] if cut else []
+    parts += ["What rises far is cut off, with ↑ where it ends above; a log scale shows all of it."] if cut else []
     parts += [_nats(max(len(one.classes) for one in data))] if metric.endswith("loss") else []
     stand_ins = sorted({one.stand_in for one in data} - {""})
     parts += [f"Drawn images stand in for {one}: this says nothing of it." for one in stand_ins]
